@@ -1,0 +1,80 @@
+// `npm test`: every stage that CI runs, in order, then one line with what passed and what failed, always the last.
+// A stage that fails does not stop those after it, unless they need it.
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+
+const reports = mkdtempSync(path.join(tmpdir(), "mcp-client-pool-test-"));
+const vitestReport = path.join(reports, "vitest.json");
+const conformanceReport = path.join(reports, "conformance.json");
+
+/** `count` reads what a stage itself counted; a stage without it, or that left no report, counts once, if it fails. */
+const stages = [
+  { name: "build", command: "npm run build" },
+  { name: "format", command: "npm run format:check" },
+  { name: "lint", command: "npm run lint" },
+  { name: "types", command: "npm run types" },
+  {
+    name: "tests",
+    command: `vitest run --reporter=default --reporter=json --outputFile.json="${vitestReport}"`,
+    count: () => {
+      const { numPassedTests, numFailedTests } = readJson(vitestReport);
+      return { passed: numPassedTests, failed: numFailedTests };
+    },
+  },
+  {
+    name: "conformance",
+    needs: "build",
+    command: `npm run conformance -- --json "${conformanceReport}"`,
+    count: () => readJson(conformanceReport),
+  },
+];
+
+const total = { passed: 0, failed: 0 };
+const failedStages = new Set();
+
+function runStage(command) {
+  return new Promise((resolve) => {
+    const child = spawn(command, {
+      shell: true,
+      stdio: ["ignore", "inherit", "inherit"],
+      env: { ...process.env, CI: "true" },
+    });
+    child.once("error", () => resolve(1));
+    child.once("close", (code) => resolve(code ?? 1));
+  });
+}
+
+for (const { name, command, needs, count } of stages) {
+  console.log(`\n=== ${name}`);
+  if (failedStages.has(needs)) {
+    console.log(`not run: ${needs} failed`);
+    failedStages.add(name);
+    total.failed += 1;
+    continue;
+  }
+  const startedAt = performance.now();
+  const code = await runStage(command);
+  let counted = { passed: 0, failed: 0 };
+  try {
+    counted = count?.() ?? counted;
+  } catch {
+    console.log(`${name} left no report`);
+  }
+  total.passed += counted.passed;
+  // An exit code without a failed test is a failure too: an error outside of every test, a stage that broke off.
+  total.failed += code === 0 ? counted.failed : Math.max(counted.failed, 1);
+  if (code !== 0) failedStages.add(name);
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
+  console.log(`=== ${name}: ${code === 0 ? "passed" : "FAILED"} in ${seconds} s`);
+}
+
+function readJson(file) {
+  return JSON.parse(readFileSync(file, "utf8"));
+}
+
+rmSync(reports, { recursive: true, force: true });
+if (failedStages.size > 0) console.log(`\nfailed stages: ${[...failedStages].join(", ")}`);
+console.log(`\n${total.passed} passed, ${total.failed} failed`);
+process.exitCode = total.failed > 0 ? 1 : 0;

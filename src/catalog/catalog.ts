@@ -1,0 +1,94 @@
+// Many servers' tools as one list: ordered, immutable, live; every change told as a difference.
+
+import { distance } from "fastest-levenshtein";
+import { SEPARATOR, splitToolName } from "./names.ts";
+import type { PoolTool } from "./pool-tool.ts";
+
+export interface ToolsDifference {
+  readonly added: readonly PoolTool[];
+  readonly removed: readonly PoolTool[];
+  /** The new definitions of tools that kept their name. */
+  readonly changed: readonly PoolTool[];
+}
+
+/** At most this many names are suggested for one that does not exist. */
+const MAX_NEAR_MATCHES = 3;
+
+export class Catalog {
+  /** By server, in the order in which they were added. */
+  readonly #servers: Map<string, ReadonlyMap<string, PoolTool>> = new Map();
+  #snapshot: readonly PoolTool[] | undefined;
+
+  /** All tools: by server as added, then as the server lists them. A new array after each change, never changed. */
+  get tools(): readonly PoolTool[] {
+    this.#snapshot ??= Object.freeze(
+      [...this.#servers.values()].flatMap((tools) => [...tools.values()]),
+    );
+    return this.#snapshot;
+  }
+
+  /** Keeps a place in the order, before the server's tools are known. */
+  addServer(server: string): void {
+    this.#servers.set(server, new Map());
+  }
+
+  toolsOf(server: string): readonly PoolTool[] {
+    return [...(this.#servers.get(server)?.values() ?? [])];
+  }
+
+  find(name: string): PoolTool | undefined {
+    const parts = splitToolName(name);
+    return parts && this.#servers.get(parts.server)?.get(name);
+  }
+
+  /** Replaces a server's tools. `undefined` if nothing changed, or the server is not known (any more). */
+  setTools(server: string, tools: readonly PoolTool[]): ToolsDifference | undefined {
+    const before = this.#servers.get(server);
+    if (before === undefined) return undefined;
+    const after = new Map<string, PoolTool>();
+    const added: PoolTool[] = [];
+    const changed: PoolTool[] = [];
+    for (const tool of tools) {
+      const known = before.get(tool.name);
+      if (known === undefined) added.push(tool);
+      else if (!isSame(known, tool)) changed.push(tool);
+      else {
+        after.set(tool.name, known);
+        continue;
+      }
+      after.set(tool.name, tool);
+    }
+    const removed = [...before.values()].filter((tool) => !after.has(tool.name));
+    const names = [...before.keys()];
+    const moved = [...after.keys()].some((name, index) => name !== names[index]);
+    if (added.length + changed.length + removed.length === 0 && !moved) return undefined;
+    this.#servers.set(server, after);
+    this.#snapshot = undefined;
+    return { added, removed, changed };
+  }
+
+  removeServer(server: string): ToolsDifference | undefined {
+    const difference = this.setTools(server, []);
+    this.#servers.delete(server);
+    return difference;
+  }
+
+  /** Names close to one that does not exist, best first: the same tool elsewhere, then the fewest edits. */
+  nearMatches(name: string): string[] {
+    const wanted = name.toLowerCase();
+    const bare = splitToolName(wanted)?.tool ?? wanted;
+    const tolerance = Math.max(2, Math.floor(wanted.length / 3));
+    const scored: { name: string; score: number }[] = [];
+    for (const tool of this.tools) {
+      const candidate = tool.name.toLowerCase();
+      const score = candidate.endsWith(SEPARATOR + bare) ? 0 : distance(candidate, wanted);
+      if (score <= tolerance) scored.push({ name: tool.name, score });
+    }
+    scored.sort((a, b) => a.score - b.score);
+    return scored.slice(0, MAX_NEAR_MATCHES).map((match) => match.name);
+  }
+}
+
+function isSame(a: PoolTool, b: PoolTool): boolean {
+  return JSON.stringify(a.tool) === JSON.stringify(b.tool);
+}

@@ -1,0 +1,121 @@
+// Who waits for a connection, for how long, and what they are told when it does not come.
+
+import type { Clock } from "../core/clock.ts";
+import { McpClosedError, McpConnectionError } from "../core/errors.ts";
+import type { McpError } from "../core/errors.ts";
+import type { Link } from "./link.ts";
+import type { ResolvedServer } from "./options.ts";
+import { Waiters } from "./waiters.ts";
+
+export class Availability {
+  /** Why there is no connection, as last seen. */
+  lastError: McpError | undefined;
+  /** When the last attempt ended, on the clock. */
+  lastAttemptEnd: number = -Infinity;
+  readonly #server: ResolvedServer;
+  readonly #clock: Clock;
+  /** Callers that wait through the outage. */
+  readonly #callers: Waiters<Link> = new Waiters();
+  /** Callers that want the outcome of the attempt under way. */
+  readonly #attempters: Waiters<Link> = new Waiters();
+  /** Since when there has been no connection; `undefined` while there is one, or none was ever wanted. */
+  #downSince: number | undefined;
+  #attempts = 0;
+
+  constructor(server: ResolvedServer, clock: Clock) {
+    this.#server = server;
+    this.#clock = clock;
+  }
+
+  /** Whether somebody waits through the outage. */
+  get isAwaited(): boolean {
+    return this.#callers.size > 0;
+  }
+
+  /** Milliseconds that callers still wait in the outage that goes on now. */
+  get budgetLeftMs(): number {
+    const { budgetMs } = this.#server.reconnect;
+    if (this.#downSince === undefined) return budgetMs;
+    return this.#downSince + budgetMs - this.#clock.now();
+  }
+
+  onDown(error?: McpError): void {
+    this.#downSince ??= this.#clock.now();
+    if (error !== undefined) this.lastError = error;
+  }
+
+  onAttempt(): void {
+    this.onDown();
+    this.#attempts += 1;
+  }
+
+  /** An attempt failed, others will follow. */
+  onAttemptFailed(error: McpError): void {
+    if (this.budgetLeftMs <= 0) this.#callers.rejectAll(() => this.unreachable());
+    this.#attempters.rejectAll(() => error);
+  }
+
+  onUp(link: Link): void {
+    this.#downSince = undefined;
+    this.#attempts = 0;
+    this.#callers.resolveAll(link);
+    this.#attempters.resolveAll(link);
+  }
+
+  /** No attempt will follow by itself. */
+  onEnd(makeError: () => McpError): void {
+    this.#downSince = undefined;
+    this.#callers.rejectAll(makeError);
+    this.#attempters.rejectAll(makeError);
+  }
+
+  /** The outcome of the attempt under way, or of the next one. */
+  joinAttempt(limitMs: number, signal: AbortSignal | undefined): Promise<Link> {
+    const onLimit = (): McpError => this.unreachable();
+    return this.#attempters.wait({ clock: this.#clock, limitMs, signal, onLimit });
+  }
+
+  /** A link, whichever attempt makes it, inside the budget and `limitMs`. */
+  waitThrough(limitMs: number, signal: AbortSignal | undefined): Promise<Link> {
+    return this.#callers.wait({
+      clock: this.#clock,
+      limitMs: Math.min(limitMs, this.budgetLeftMs),
+      signal,
+      onLimit: () => this.unreachable(),
+    });
+  }
+
+  unreachable(): McpConnectionError {
+    const { name } = this.#server;
+    const now = this.#clock.now();
+    const seconds = Math.round((now - (this.#downSince ?? now)) / 1000);
+    const { lastError } = this;
+    const last =
+      lastError === undefined ? "no attempt has ended yet" : `last: ${lastError.message}`;
+    return new McpConnectionError(
+      "CONNECTION_FAILED",
+      `server "${name}" has been unreachable for ${seconds} s and ${this.#attempts} attempts; nothing was sent, and attempts go on (${last})`,
+      { server: name, retryable: true, sent: "no", cause: lastError },
+    );
+  }
+
+  closed(): McpClosedError {
+    const { name } = this.#server;
+    return new McpClosedError(
+      `server "${name}" was removed from the pool, or the pool was closed`,
+      {
+        server: name,
+      },
+    );
+  }
+
+  crashLoop(cause: McpError): McpConnectionError {
+    const { crashLimit, crashWindowMs } = this.#server.reconnect;
+    const { name } = this.#server;
+    return new McpConnectionError(
+      "CONNECTION_FAILED",
+      `server "${name}" crashed ${crashLimit} times within ${crashWindowMs / 1000} s and is not restarted any more; mend it, then call connect() (last: ${cause.message})`,
+      { server: name, sent: "no", cause },
+    );
+  }
+}

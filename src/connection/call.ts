@@ -1,0 +1,198 @@
+// One call over everything that happens to its server: attempts, replays, renewals, inside one deadline.
+// Hot path: `run` adds one rejection handler to the first attempt and nothing else.
+
+import { delay } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
+import { McpError, McpOutcomeUnknownError, McpTimeoutError } from "../core/errors.ts";
+import type { EraRequest, EraSession } from "../eras/era.ts";
+import type { RequestId } from "../jsonrpc/messages.ts";
+import type { Progress, Tool } from "../spec/types.ts";
+import { Backoff } from "../resilience/backoff.ts";
+import type { Link } from "./link.ts";
+import { decideReplay, momentOf } from "./replay.ts";
+import type { ReplayClass, ReplayDecision, ReplayOption } from "./replay.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+export interface CallOptions {
+  /** Longest wait without any sign of life, milliseconds; progress starts it anew. Default 60,000. */
+  readonly timeoutMs?: number | undefined;
+  /** Longest wait in all, milliseconds: connection, replays and progress included. Default 300,000. */
+  readonly totalTimeoutMs?: number | undefined;
+  /** Cancels the call, on the wire too; it rejects with `signal.reason`. */
+  readonly signal?: AbortSignal | undefined;
+  /** Asks the server for progress reports. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /** Sent as `_meta`; the protocol's own keys are added to it. */
+  readonly meta?: { readonly [key: string]: unknown } | undefined;
+  /** JSON-RPC id of the first attempt; a replay gets another. Default: a counter. */
+  readonly requestId?: RequestId | undefined;
+  /**
+   * Whether it may run again if its answer is lost: `safe` (default) if that is harmless by the protocol or by
+   * the word of a trusted server, `always`, or `never`.
+   */
+  readonly replay?: ReplayOption | undefined;
+}
+
+export interface Call {
+  readonly method: string;
+  readonly params: object | undefined;
+  readonly options: CallOptions;
+  readonly tool: Tool | undefined;
+  readonly replayClass: ReplayClass;
+  readonly timeoutMs: number;
+  readonly totalTimeoutMs: number;
+  /** On the clock: one deadline over connecting, waiting, replays and all. */
+  readonly startedAt: number;
+}
+
+/** Between replays: full jitter, 100 ms to 20 s. */
+const REPLAY_DELAY = { minMs: 100, maxMs: 20_000 };
+
+export interface CallCounters {
+  replays: number;
+  renewals: number;
+}
+
+export class CallRunner {
+  readonly #clock: Clock;
+  readonly #server: string;
+  readonly #supervisor: Supervisor;
+  readonly #counters: CallCounters;
+
+  constructor(options: {
+    clock: Clock;
+    server: string;
+    supervisor: Supervisor;
+    counters: CallCounters;
+  }) {
+    this.#clock = options.clock;
+    this.#server = options.server;
+    this.#supervisor = options.supervisor;
+    this.#counters = options.counters;
+  }
+
+  run(call: Call): Promise<object> {
+    const link = this.#supervisor.link;
+    if (link === undefined) return this.#untilSettled(call, undefined);
+    const { session } = link;
+    return session
+      .request(attempt(call, call.totalTimeoutMs, call.options.requestId))
+      .catch((error: unknown) => this.#untilSettled(call, { error, link, session }));
+  }
+
+  async #untilSettled(call: Call, first: Failure | undefined): Promise<object> {
+    const { signal } = call.options;
+    const endsAt = call.startedAt + call.totalTimeoutMs;
+    const left = (): number => endsAt - this.#clock.now();
+    const pause = new Backoff(
+      { initialMs: REPLAY_DELAY.minMs, factor: 2, maxMs: REPLAY_DELAY.maxMs, jitter: 0 },
+      this.#clock,
+    );
+    const tally = { replays: 0, renewals: 0, resends: 0 };
+    let failure = first;
+    for (;;) {
+      if (failure !== undefined) {
+        const waitMs = this.#afterFailure(call, failure, tally, pause);
+        if (waitMs > left()) throw failure.error;
+        if (waitMs > 0) await delay(this.#clock, waitMs, { signal });
+      }
+      const link = await this.#ready(call, left());
+      const { session } = link;
+      if (left() <= 0) throw this.#outOfTime(call);
+      // An id is never used twice (1.3): only the very first attempt has the caller's.
+      const id = failure === undefined ? call.options.requestId : undefined;
+      try {
+        return await session.request(attempt(call, left(), id));
+      } catch (error) {
+        failure = { error, link, session };
+      }
+    }
+  }
+
+  /** What the failure allows: throws, or gives the time to wait before the next attempt. */
+  #afterFailure(
+    call: Call,
+    failure: Failure,
+    tally: { replays: number; renewals: number; resends: number },
+    pause: Backoff,
+  ): number {
+    const { error, link, session } = failure;
+    if (!(error instanceof McpError)) throw error;
+    const decision: ReplayDecision = decideReplay({
+      replayClass: call.replayClass,
+      option: call.options.replay ?? "safe",
+      moment: momentOf(error, session.isSessionLost(error)),
+      replays: tally.replays,
+      renewals: tally.renewals,
+    });
+    switch (decision.action) {
+      case "fail":
+        throw error;
+      case "fail-unknown":
+        throw this.#outcomeUnknown(call, error);
+      case "resend":
+        this.#supervisor.reportUnreachable(link, error);
+        // The first time the reconnect's own delays are enough; if the link says ready and still fails, slow down.
+        return tally.resends++ === 0 ? 0 : pause.next();
+      case "renew":
+        tally.renewals += 1;
+        this.#counters.renewals += 1;
+        this.#supervisor.renew(session, error);
+        return 0;
+      case "replay": {
+        tally.replays += 1;
+        this.#counters.replays += 1;
+        const jitterMs = Math.max(REPLAY_DELAY.minMs, pause.next() * this.#clock.random());
+        return Math.max(decision.waitMs ?? 0, jitterMs);
+      }
+    }
+  }
+
+  async #ready(call: Call, leftMs: number): Promise<Link> {
+    try {
+      return await this.#supervisor.ready(leftMs, call.options.signal);
+    } catch (error) {
+      if (!(error instanceof McpError)) throw error;
+      throw error.forCall(call.method, "no");
+    }
+  }
+
+  #outcomeUnknown(call: Call, cause: McpError): McpOutcomeUnknownError {
+    return new McpOutcomeUnknownError(
+      `${call.method} was sent to server "${this.#server}" and its answer was lost: it may have run once, and was not repeated. Check before you call again, or pass replay: "always" if repeating it is harmless (${cause.message})`,
+      { server: this.#server, method: call.method, sent: cause.sent, cause },
+    );
+  }
+
+  #outOfTime(call: Call): McpTimeoutError {
+    return new McpTimeoutError(
+      `${call.method} on server "${this.#server}" did not get a connection within its total limit of ${call.totalTimeoutMs} ms; it was not sent`,
+      {
+        server: this.#server,
+        method: call.method,
+        sent: "no",
+        limit: "total",
+        timeoutMs: call.totalTimeoutMs,
+      },
+    );
+  }
+}
+
+interface Failure {
+  readonly error: unknown;
+  readonly link: Link;
+  readonly session: EraSession;
+}
+
+function attempt(call: Call, totalMs: number, id: RequestId | undefined): EraRequest {
+  const { signal, onProgress, meta } = call.options;
+  return {
+    method: call.method,
+    params: meta === undefined ? call.params : { ...call.params, _meta: meta },
+    id,
+    limits: { silenceMs: call.timeoutMs, totalMs },
+    signal,
+    onProgress,
+    tool: call.tool,
+  };
+}

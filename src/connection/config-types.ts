@@ -1,0 +1,114 @@
+// What a user may say about one server.
+
+import type { Dispatcher } from "undici";
+import type { Transport } from "../jsonrpc/transport.ts";
+import type { SessionVersion } from "../spec/versions.ts";
+import type { SdkTransport } from "../transport/custom/sdk-adapter.ts";
+
+/** Time limits, milliseconds. */
+export interface Timeouts {
+  /** Making a connection (TCP and TLS). Default 10,000. */
+  connectMs: number;
+  /** `initialize`, from spawn or first byte to the answer. Default 20,000. */
+  handshakeMs: number;
+  /** A call without any sign of life; progress starts it anew. Default 60,000. */
+  timeoutMs: number;
+  /** A call in all: waiting for a connection, replays and progress included. Default 300,000. */
+  totalTimeoutMs: number;
+  /** Each step of ending a child process: end of stdin, SIGTERM, SIGKILL. Default 2,000. */
+  closeStepMs: number;
+}
+
+/** Sizes; what exceeds one is refused with `LIMIT_EXCEEDED`. */
+export interface Limits {
+  /** One message from the server, bytes. Default 10 MiB. */
+  messageBytes: number;
+  /** The end of a child's stderr that is kept for error messages, bytes. Default 64 KiB. */
+  stderrBytes: number;
+  /** Tools of one server; what is beyond is left out, with a warning. Default 5,000. */
+  tools: number;
+  /** Pages of one list. Default 200. */
+  pages: number;
+}
+
+export interface ReconnectOptions {
+  /** Upper bound of the random wait before the first attempt, milliseconds. Default 100. */
+  jitterMs: number;
+  /** Wait before the second attempt, milliseconds; each next one is `factor` longer, ± 20 %. Default 250. */
+  initialMs: number;
+  /** Default 1.6. */
+  factor: number;
+  /** Longest wait while callers wait, milliseconds. Default 5,000. */
+  maxMs: number;
+  /** How long callers wait for a lost server, milliseconds. Default 30,000. */
+  budgetMs: number;
+  /** Longest wait between the attempts that go on afterwards, milliseconds. Default 120,000. */
+  backgroundMaxMs: number;
+  /** The crash of a child process that makes the pool give up on it, counted within `crashWindowMs`. Default 5. */
+  crashLimit: number;
+  /** Milliseconds. Default 180,000. */
+  crashWindowMs: number;
+}
+
+/** Which tools of a server the pool shows and routes; globs over the server's own names. */
+export interface ToolFilter {
+  /** If given, a tool must match one of these. */
+  allow?: readonly string[];
+  /** A tool that matches one of these is left out, allowed or not. */
+  deny?: readonly string[];
+}
+
+/** Options that can be set for the whole pool, and overridden for each server. */
+export interface ConnectionOptions {
+  /** `auto` and `legacy` offer the newest session revision; a revision offers that one. Default `auto`. */
+  protocol?: "auto" | "legacy" | SessionVersion;
+  /** Whether the server's annotations (`readOnlyHint`, `idempotentHint`) are believed. Default false. */
+  trusted?: boolean;
+  /** Connect on first use instead of in `connect()`. Default false. */
+  lazy?: boolean;
+  /** `connect()` rejects if this server fails. Default false. */
+  required?: boolean;
+  /** Open the stream on which the server reports changes. Default `auto`: if it has any to report. */
+  listen?: boolean | "auto";
+  /** What happens when a result's `structuredContent` does not fit the tool's `outputSchema`. Default `warn`. */
+  outputValidation?: "warn" | "error" | "off";
+  tools?: ToolFilter;
+  limits?: Partial<Limits>;
+  timeouts?: Partial<Timeouts>;
+  reconnect?: Partial<ReconnectOptions>;
+}
+
+export interface ServerOptions extends ConnectionOptions {
+  /** Known to the configuration, but not used. Default false. */
+  disabled?: boolean;
+}
+
+/** A server over HTTP. */
+export interface HttpServerConfig extends ServerOptions {
+  /** `http:` or `https:`, without credentials. */
+  url: string | URL;
+  /** Sent with every request, after every reconnect too. The protocol's own headers cannot be set. */
+  headers?: Readonly<Record<string, string>>;
+  /** An undici dispatcher of your own, for TLS, proxies and sockets; the pool does not close it. */
+  dispatcher?: Dispatcher;
+  /** `auto` tries Streamable HTTP, then HTTP+SSE of 2024-11-05. Default `auto`. */
+  transport?: "auto" | "http" | "sse";
+}
+
+/** A server that is a child process. */
+export interface StdioServerConfig extends ServerOptions {
+  command: string;
+  args?: readonly string[];
+  /** In addition to HOME, LOGNAME, PATH, SHELL, TERM and USER. */
+  env?: Readonly<Record<string, string>>;
+  /** Default: the working directory of this process. */
+  cwd?: string;
+  transport?: "auto" | "stdio";
+}
+
+/** A connection of your own making: used once, never made anew. */
+export interface TransportServerConfig extends ServerOptions {
+  transport: Transport | SdkTransport;
+}
+
+export type ServerConfig = HttpServerConfig | StdioServerConfig | TransportServerConfig;

@@ -1,0 +1,259 @@
+// One server of the pool, whatever happens to it: requests go in, results or typed errors come out.
+
+import type { Clock } from "../core/clock.ts";
+import { delay } from "../core/clock.ts";
+import { McpUnsupportedError } from "../core/errors.ts";
+import type { McpError } from "../core/errors.ts";
+import type { ListKind } from "../eras/era.ts";
+import type { ClientHandlers } from "../eras/handlers.ts";
+import type {
+  Implementation,
+  LogLevel,
+  LogMessage,
+  ServerCapabilities,
+  Tool,
+} from "../spec/types.ts";
+import { CallRunner } from "./call.ts";
+import type { Call, CallCounters, CallOptions } from "./call.ts";
+import type { ResolvedServer } from "./options.ts";
+import { replayClassOf } from "./replay.ts";
+import { StandingOrders } from "./standing-orders.ts";
+import type { ConnectionStateName } from "./state.ts";
+import { Supervisor } from "./supervisor.ts";
+
+export interface ConnectionEvents {
+  onState(next: ConnectionStateName, previous: ConnectionStateName, error?: McpError): void;
+  /** A session holds, or another one after the server forgot the last. */
+  onSession(renewed: boolean): void;
+  onListChanged(kind: ListKind): void;
+  onResourceUpdated(uri: string, params: object): void;
+  onLog(message: LogMessage): void;
+  onWarning(message: string, cause?: unknown): void;
+}
+
+/** Numbers since the server was added. */
+export interface ConnectionCounts {
+  /** Requests asked of it. */
+  calls: number;
+  succeeded: number;
+  failed: number;
+  inFlight: number;
+  /** Second executions risked, where that was allowed. */
+  replays: number;
+  /** Sessions that the server forgot and that were renewed. */
+  renewals: number;
+  /** Times that a connection was made again. */
+  reconnects: number;
+  /** Times that the child process died. */
+  crashes: number;
+}
+
+/** What the server said of itself in the handshake. */
+export interface ServerDescription {
+  readonly era: "session" | "stateless";
+  readonly protocolVersion: string;
+  readonly serverInfo: Implementation;
+  readonly capabilities: ServerCapabilities;
+  readonly instructions: string | undefined;
+}
+
+/** Weight of the newest call in the mean latency. */
+const LATENCY_WEIGHT = 0.1;
+
+export class Connection {
+  readonly server: ResolvedServer;
+  readonly #clock: Clock;
+  readonly #supervisor: Supervisor;
+  readonly #runner: CallRunner;
+  readonly #orders: StandingOrders = new StandingOrders();
+  readonly #counters: CallCounters = { replays: 0, renewals: 0 };
+  #calls = 0;
+  #succeeded = 0;
+  #failed = 0;
+  #reconnects = 0;
+  #latencyMs: number | undefined;
+  #description: ServerDescription | undefined;
+  #onIdle: (() => void) | undefined;
+
+  constructor(
+    server: ResolvedServer,
+    dependencies: { clock: Clock; clientInfo: Implementation; handlers: ClientHandlers },
+    events: ConnectionEvents,
+  ) {
+    this.server = server;
+    this.#clock = dependencies.clock;
+    this.#supervisor = new Supervisor(server, dependencies, {
+      onListChanged: (kind) => events.onListChanged(kind),
+      onResourceUpdated: (uri, params) => events.onResourceUpdated(uri, params),
+      onLog: (message) => events.onLog(message),
+      onWarning: (message, cause) => events.onWarning(message, cause),
+      onState: (next, previous, error) => {
+        if (next === "ready" && this.#description !== undefined) this.#reconnects += 1;
+        if (next === "ready") this.#describe();
+        events.onState(next, previous, error);
+        if (next === "ready") events.onSession(false);
+      },
+      onSession: async (session, renewed) => {
+        await this.#orders.applyTo(session, (what, cause) => events.onWarning(what, cause));
+        if (!renewed) return;
+        this.#describe();
+        events.onSession(true);
+      },
+    });
+    this.#runner = new CallRunner({
+      clock: this.#clock,
+      server: server.name,
+      supervisor: this.#supervisor,
+      counters: this.#counters,
+    });
+  }
+
+  get state(): ConnectionStateName {
+    return this.#supervisor.state;
+  }
+
+  get lastError(): McpError | undefined {
+    return this.#supervisor.lastError;
+  }
+
+  /** Of the session that holds, or the last one that did; `undefined` before the first. */
+  get description(): ServerDescription | undefined {
+    return this.#description;
+  }
+
+  /** Moving mean of answered calls, milliseconds. */
+  get latencyMs(): number | undefined {
+    return this.#latencyMs;
+  }
+
+  get counts(): ConnectionCounts {
+    return {
+      calls: this.#calls,
+      succeeded: this.#succeeded,
+      failed: this.#failed,
+      inFlight: this.#inFlight,
+      replays: this.#counters.replays,
+      renewals: this.#counters.renewals,
+      reconnects: this.#reconnects,
+      crashes: this.#supervisor.crashCount,
+    };
+  }
+
+  /** One attempt, shared by all who ask; rejects with its error. Later attempts go on by themselves. */
+  async connect(signal?: AbortSignal): Promise<void> {
+    await this.#supervisor.connect(signal);
+  }
+
+  /** Waits until the server can be asked, inside the reconnect budget. */
+  async ready(options: CallOptions = {}): Promise<ServerDescription> {
+    const limitMs = options.totalTimeoutMs ?? this.server.timeouts.totalTimeoutMs;
+    const { session } = await this.#supervisor.ready(limitMs, options.signal);
+    return session;
+  }
+
+  /** Any request. See {@link CallOptions} for its limits and for when it may be repeated. */
+  request(
+    method: string,
+    params: object | undefined,
+    options: CallOptions,
+    tool?: Tool,
+  ): Promise<object> {
+    const { timeouts, trusted } = this.server;
+    const startedAt = this.#clock.now();
+    const call: Call = {
+      method,
+      params,
+      options,
+      tool,
+      replayClass: replayClassOf(method, tool, trusted),
+      timeoutMs: options.timeoutMs ?? timeouts.timeoutMs,
+      totalTimeoutMs: options.totalTimeoutMs ?? timeouts.totalTimeoutMs,
+      startedAt,
+    };
+    this.#calls += 1;
+    return this.#runner.run(call).then(
+      (result) => {
+        this.#succeeded += 1;
+        const tookMs = this.#clock.now() - startedAt;
+        const mean = this.#latencyMs ?? tookMs;
+        this.#latencyMs = mean + (tookMs - mean) * LATENCY_WEIGHT;
+        if (this.#onIdle !== undefined) this.#checkIdle();
+        return result;
+      },
+      (error: unknown) => {
+        this.#failed += 1;
+        if (this.#onIdle !== undefined) this.#checkIdle();
+        throw error;
+      },
+    );
+  }
+
+  async notify(method: string, params?: object): Promise<void> {
+    const { session } = await this.#supervisor.ready(this.server.timeouts.totalTimeoutMs);
+    await session.notify(method, params);
+  }
+
+  /** @throws {McpUnsupportedError} if the server did not declare `resources.subscribe`. */
+  async subscribe(uri: string): Promise<void> {
+    await this.#require("resources.subscribe", (has) => has.resources?.subscribe === true);
+    if (!this.#orders.subscribe(uri)) return;
+    try {
+      await this.request("resources/subscribe", { uri }, {});
+    } catch (error) {
+      this.#orders.unsubscribe(uri);
+      throw error;
+    }
+  }
+
+  /** Nothing is asked of a server that is not there: a new session has no subscriptions. */
+  async unsubscribe(uri: string): Promise<void> {
+    if (!this.#orders.unsubscribe(uri) || this.state !== "ready") return;
+    await this.request("resources/unsubscribe", { uri }, {});
+  }
+
+  /** @throws {McpUnsupportedError} if the server did not declare `logging`. */
+  async setLogLevel(level: LogLevel): Promise<void> {
+    await this.#require("logging", (has) => has.logging !== undefined);
+    await this.request("logging/setLevel", { level }, {});
+    this.#orders.setLogLevel(level);
+  }
+
+  /** Lets calls in flight end, at most `drainMs`, and then ends everything. Never rejects. */
+  async close(drainMs: number): Promise<void> {
+    this.#supervisor.drain();
+    if (this.#inFlight > 0 && drainMs > 0) {
+      const idle = new AbortController();
+      this.#onIdle = () => idle.abort();
+      await delay(this.#clock, drainMs, { signal: idle.signal }).catch(() => {});
+    }
+    await this.#supervisor.close();
+  }
+
+  get #inFlight(): number {
+    return this.#calls - this.#succeeded - this.#failed;
+  }
+
+  #checkIdle(): void {
+    if (this.#inFlight === 0) this.#onIdle?.();
+  }
+
+  #describe(): void {
+    const session = this.#supervisor.currentLink?.session;
+    if (session === undefined) return;
+    const { era, protocolVersion, serverInfo, capabilities, instructions } = session;
+    this.#description = { era, protocolVersion, serverInfo, capabilities, instructions };
+  }
+
+  async #require(
+    capability: string,
+    has: (capabilities: ServerCapabilities) => boolean,
+  ): Promise<void> {
+    const { capabilities } = await this.ready();
+    if (has(capabilities)) return;
+    const { name } = this.server;
+    throw new McpUnsupportedError(`server "${name}" does not offer ${capability}`, {
+      server: name,
+      capability,
+    });
+  }
+}

@@ -1,0 +1,36 @@
+// The crash-loop rule: a child process that dies again and again is given up.
+
+import type { Clock } from "../core/clock.ts";
+
+export class CrashCounter {
+  readonly #limit: number;
+  readonly #windowMs: number;
+  readonly #clock: Clock;
+  #times: number[] = [];
+  #total = 0;
+
+  constructor(options: { limit: number; windowMs: number }, clock: Clock) {
+    this.#limit = options.limit;
+    this.#windowMs = options.windowMs;
+    this.#clock = clock;
+  }
+
+  /** Crashes in all. */
+  get total(): number {
+    return this.#total;
+  }
+
+  /** Counts one; true if that was one too many within the window. */
+  add(): boolean {
+    const now = this.#clock.now();
+    this.#total += 1;
+    this.#times = this.#times.filter((time) => now - time < this.#windowMs);
+    this.#times.push(now);
+    return this.#times.length >= this.#limit;
+  }
+
+  /** Somebody decided to try again: the past does not count. */
+  forgive(): void {
+    this.#times = [];
+  }
+}

@@ -1,0 +1,144 @@
+// The replay policy: what may be sent again, as one pure function. The promise of the whole package stands here.
+
+import {
+  McpAuthError,
+  McpConnectionError,
+  McpHttpError,
+  McpResponseError,
+} from "../core/errors.ts";
+import type { Tool } from "../spec/types.ts";
+
+/**
+ * - `safe`: repeating it is harmless by the protocol (lists, reads, get, complete, ping).
+ * - `repeatable`: a tool whose trusted server says that it is read-only or idempotent.
+ * - `unsafe`: everything else.
+ */
+export type ReplayClass = "safe" | "repeatable" | "unsafe";
+
+/** The caller's own word: `safe` follows the class, `always` permits, `never` forbids a second execution. */
+export type ReplayOption = "safe" | "always" | "never";
+
+const SAFE_METHODS: ReadonlySet<string> = new Set([
+  "ping",
+  "tools/list",
+  "resources/list",
+  "resources/templates/list",
+  "resources/read",
+  "resources/subscribe",
+  "resources/unsubscribe",
+  "prompts/list",
+  "prompts/get",
+  "completion/complete",
+  "logging/setLevel",
+  "tasks/get",
+  "tasks/list",
+  "tasks/result",
+  "server/discover",
+]);
+
+export function replayClassOf(
+  method: string,
+  tool: Tool | undefined,
+  trusted: boolean,
+): ReplayClass {
+  if (SAFE_METHODS.has(method)) return "safe";
+  const hints = tool?.annotations;
+  const repeatable = hints?.readOnlyHint === true || hints?.idempotentHint === true;
+  return method === "tools/call" && trusted && repeatable ? "repeatable" : "unsafe";
+}
+
+/** When in an exchange it went wrong, as far as that decides what may be done. */
+export type Moment =
+  /** Nothing of it was written. */
+  | { readonly name: "not-sent" }
+  /** Written, and its answer is lost for good. */
+  | { readonly name: "lost" }
+  /** The server says that it does not know the session: it did not take it. */
+  | { readonly name: "session-lost" }
+  /** 429: the server did not take it, and says when to come back. */
+  | { readonly name: "throttled"; readonly retryAfterMs: number | undefined }
+  /** 502, 503, 504: somebody between, or the server itself, cannot say whether it was taken. */
+  | { readonly name: "gateway"; readonly retryAfterMs: number | undefined }
+  /** An answer, a limit, the caller's will: there is nothing to try. */
+  | { readonly name: "final" };
+
+/** Classifies by type and code, never by text. `sessionLost` is the era's own judgement. */
+export function momentOf(error: unknown, sessionLost: boolean): Moment {
+  if (sessionLost) return { name: "session-lost" };
+  if (error instanceof McpConnectionError) {
+    if (error.code === "OUTCOME_UNKNOWN") return { name: "final" };
+    if (error.sent === "no") return error.retryable ? { name: "not-sent" } : { name: "final" };
+    return { name: "lost" };
+  }
+  if (error instanceof McpHttpError) {
+    const { status, retryAfterMs } = error;
+    if (status === 429) return { name: "throttled", retryAfterMs };
+    if (status >= 502 && status <= 504) return { name: "gateway", retryAfterMs };
+  }
+  if (error instanceof McpResponseError && error.status === 429) {
+    return { name: "throttled", retryAfterMs: undefined };
+  }
+  if (error instanceof McpAuthError) return { name: "final" };
+  return { name: "final" };
+}
+
+export interface ReplayInput {
+  readonly replayClass: ReplayClass;
+  readonly option: ReplayOption;
+  readonly moment: Moment;
+  /** Second executions risked so far for this call. */
+  readonly replays: number;
+  /** Renewals that this call has already had. */
+  readonly renewals: number;
+}
+
+export type ReplayDecision =
+  /** Reject with the error as it is. */
+  | { readonly action: "fail" }
+  /** Reject with `OUTCOME_UNKNOWN`. */
+  | { readonly action: "fail-unknown" }
+  /** It never ran: wait for a connection and send it. */
+  | { readonly action: "resend" }
+  /** It never ran: renew the session and send it. */
+  | { readonly action: "renew" }
+  /** It may have run; running it again is permitted. */
+  | { readonly action: "replay"; readonly waitMs: number | undefined };
+
+/** Second executions per call, at the most. */
+export const MAX_REPLAYS = 2;
+
+/** A lost answer is asked for again once. */
+const MAX_REPLAYS_AFTER_LOSS = 1;
+
+/** The longest `Retry-After` that is waited for, milliseconds; a longer one is the caller's to see. */
+export const MAX_RETRY_AFTER_MS = 30_000;
+
+export function decideReplay(input: ReplayInput): ReplayDecision {
+  const { moment, replayClass, option, replays, renewals } = input;
+  const mayRunAgain = option === "always" || (option === "safe" && replayClass !== "unsafe");
+  switch (moment.name) {
+    case "final":
+      return { action: "fail" };
+    case "not-sent":
+      return { action: "resend" };
+    case "session-lost":
+      return renewals === 0 ? { action: "renew" } : { action: "fail" };
+    case "lost":
+      if (!mayRunAgain) return { action: "fail-unknown" };
+      return replays < MAX_REPLAYS_AFTER_LOSS
+        ? { action: "replay", waitMs: undefined }
+        : { action: "fail-unknown" };
+    case "throttled":
+      // The server refused it, so that waiting and asking again is no second execution.
+      if (option === "never" || replays >= MAX_REPLAYS) return { action: "fail" };
+      return waitFor(moment.retryAfterMs);
+    case "gateway":
+      if (!mayRunAgain) return { action: "fail-unknown" };
+      return replays < MAX_REPLAYS ? waitFor(moment.retryAfterMs) : { action: "fail" };
+  }
+}
+
+function waitFor(retryAfterMs: number | undefined): ReplayDecision {
+  if (retryAfterMs !== undefined && retryAfterMs > MAX_RETRY_AFTER_MS) return { action: "fail" };
+  return { action: "replay", waitMs: retryAfterMs };
+}

@@ -1,0 +1,364 @@
+// Keeps one server connected: one state, one attempt at a time, one reconnect shared by all callers.
+
+import type { Clock } from "../core/clock.ts";
+import { McpAuthError, McpConnectionError, McpError, McpHttpError } from "../core/errors.ts";
+import { StateMachine } from "../core/state-machine.ts";
+import { Backoff } from "../resilience/backoff.ts";
+import type { EraSession } from "../eras/era.ts";
+import { Availability } from "./availability.ts";
+import { CrashCounter } from "./crash-counter.ts";
+import { Link } from "./link.ts";
+import type { HttpMemory, LinkDependencies, LinkEvents } from "./link.ts";
+import type { ResolvedServer } from "./options.ts";
+import { TRANSITIONS } from "./state.ts";
+import type { ConnectionState, ConnectionStateName } from "./state.ts";
+
+/** A caller after the budget starts an attempt of its own, but not within this time of the last, milliseconds. */
+const MIN_PAUSE_MS = 1_000;
+
+export interface SupervisorEvents extends Omit<LinkEvents, "onLost" | "onSessionLost"> {
+  /** `error` is why a connection was lost or not made. */
+  onState(next: ConnectionStateName, previous: ConnectionStateName, error?: McpError): void;
+  /** A session begins, before any caller sees it: what must hold in every session is set up here. */
+  onSession(session: EraSession, renewed: boolean): Promise<void>;
+}
+
+export class Supervisor {
+  readonly #server: ResolvedServer;
+  readonly #dependencies: LinkDependencies;
+  readonly #clock: Clock;
+  readonly #events: SupervisorEvents;
+  readonly #machine: StateMachine<ConnectionState>;
+  readonly #availability: Availability;
+  readonly #backoff: Backoff;
+  readonly #background: Backoff;
+  readonly #crashes: CrashCounter;
+  readonly #memory: HttpMemory = { known: undefined };
+  /** An HTTP link whose server cannot be reached: its session may well outlive that. */
+  #dormant: Link | undefined;
+  #everReady = false;
+  readonly #closing: Set<Promise<void>> = new Set();
+
+  constructor(server: ResolvedServer, dependencies: LinkDependencies, events: SupervisorEvents) {
+    const { clock } = dependencies;
+    const { initialMs, factor, maxMs, backgroundMaxMs, crashLimit, crashWindowMs } =
+      server.reconnect;
+    this.#server = server;
+    this.#dependencies = dependencies;
+    this.#clock = clock;
+    this.#events = events;
+    this.#availability = new Availability(server, clock);
+    this.#backoff = new Backoff({ initialMs, factor, maxMs, jitter: 0.2 }, clock);
+    this.#background = new Backoff(
+      { initialMs: maxMs, factor, maxMs: backgroundMaxMs, jitter: 0.2 },
+      clock,
+    );
+    this.#crashes = new CrashCounter({ limit: crashLimit, windowMs: crashWindowMs }, clock);
+    this.#machine = new StateMachine<ConnectionState>({
+      initial: { name: "idle" },
+      table: TRANSITIONS,
+      onChange: (next, previous) => {
+        events.onState(next.name, previous.name, "error" in next ? next.error : undefined);
+      },
+    });
+  }
+
+  get state(): ConnectionStateName {
+    return this.#machine.current.name;
+  }
+
+  get lastError(): McpError | undefined {
+    return this.#availability.lastError;
+  }
+
+  get crashCount(): number {
+    return this.#crashes.total;
+  }
+
+  /** The link, if it can be used this instant. */
+  get link(): Link | undefined {
+    const state = this.#machine.current;
+    return state.name === "ready" && !state.renewing ? state.link : undefined;
+  }
+
+  /** The link, renewing or not. */
+  get currentLink(): Link | undefined {
+    const state = this.#machine.current;
+    return state.name === "ready" ? state.link : undefined;
+  }
+
+  /** Starts an attempt unless one is under way or not needed; settles with its outcome. */
+  connect(signal?: AbortSignal): Promise<Link> {
+    const state = this.#machine.current;
+    if (state.name === "ready") return Promise.resolve(state.link);
+    if (state.name === "draining" || state.name === "closed") {
+      return Promise.reject(this.#availability.closed());
+    }
+    if (state.name === "failed") this.#crashes.forgive();
+    return this.#joinAttempt(this.#server.timeouts.totalTimeoutMs, signal);
+  }
+
+  /**
+   * A usable link, waited for inside the reconnect budget and `limitMs`.
+   *
+   * @throws {McpConnectionError} `CONNECTION_FAILED` when the budget is spent; the reason of `failed` and
+   *   `auth-required`; {@link McpClosedError}; the signal's reason.
+   */
+  ready(limitMs: number, signal?: AbortSignal): Promise<Link> {
+    const state = this.#machine.current;
+    switch (state.name) {
+      case "ready":
+        return state.renewing
+          ? this.#availability.waitThrough(limitMs, signal)
+          : Promise.resolve(state.link);
+      case "idle":
+        this.#attempt();
+        return this.#availability.waitThrough(limitMs, signal);
+      case "connecting":
+      case "backoff": {
+        if (this.#availability.budgetLeftMs > 0)
+          return this.#availability.waitThrough(limitMs, signal);
+        const tooSoon = this.#clock.now() - this.#availability.lastAttemptEnd < MIN_PAUSE_MS;
+        if (state.name === "backoff" && tooSoon) {
+          return Promise.reject(this.#availability.unreachable());
+        }
+        return this.#joinAttempt(limitMs, signal);
+      }
+      case "auth-required":
+      case "failed":
+        return Promise.reject(state.error);
+      case "draining":
+      case "closed":
+        return Promise.reject(this.#availability.closed());
+    }
+  }
+
+  /** A caller found the server unreachable: nothing it sends now will arrive. */
+  reportUnreachable(link: Link, error: McpError): void {
+    const state = this.#machine.current;
+    if (state.name !== "ready" || state.link !== link || state.renewing) return;
+    this.#dormant = link;
+    this.#enterBackoff(error, this.#clock.random() * this.#server.reconnect.jitterMs);
+  }
+
+  /** A caller was told that `session` is forgotten. Shared: the first report renews, all callers wait. */
+  renew(session: EraSession, error: McpError): void {
+    const state = this.#machine.current;
+    // Another caller's report was first: the session is another by now, or about to be.
+    if (state.name !== "ready" || state.renewing || state.link.session !== session) return;
+    state.renewing = true;
+    void this.#renew(state, error);
+  }
+
+  /** No new callers from here on. */
+  drain(): void {
+    if (this.#machine.canMoveTo("draining")) {
+      const link = this.currentLink;
+      if (link !== undefined) this.#dormant = link;
+      this.#machine.moveTo({ name: "draining" });
+      this.#availability.onEnd(() => this.#availability.closed());
+    }
+  }
+
+  /** Ends everything and leaves nothing behind. Never rejects. */
+  async close(): Promise<void> {
+    const live = this.currentLink ?? this.#dormant;
+    this.#dormant = undefined;
+    if (this.#machine.canMoveTo("closed")) {
+      this.#machine.moveTo({ name: "closed" });
+      this.#availability.onEnd(() => this.#availability.closed());
+    }
+    if (live !== undefined) this.#retire(live);
+    while (this.#closing.size > 0) await Promise.all(this.#closing);
+  }
+
+  // --- attempts ---
+
+  #attempt(): void {
+    const attempt = new AbortController();
+    this.#availability.onAttempt();
+    this.#machine.moveTo({
+      name: "connecting",
+      attempt,
+      dispose: () => attempt.abort(this.#availability.closed()),
+    });
+    const running = this.#connectOnce(attempt.signal);
+    this.#closing.add(running);
+    void running.finally(() => this.#closing.delete(running));
+  }
+
+  async #connectOnce(signal: AbortSignal): Promise<void> {
+    const dormant = this.#dormant;
+    let link: Link | undefined;
+    try {
+      link = dormant === undefined ? await this.#open(signal) : await this.#revive(dormant, signal);
+      signal.throwIfAborted();
+      await this.#events.onSession(link.session, false);
+      signal.throwIfAborted();
+    } catch (error) {
+      this.#availability.lastAttemptEnd = this.#clock.now();
+      if (signal.aborted) {
+        // Closed meanwhile. A dormant link has been retired by whoever closed.
+        if (link !== undefined && link !== dormant) this.#retire(link);
+        return;
+      }
+      if (link !== undefined && link !== dormant) this.#retire(link);
+      return this.#onAttemptFailed(this.#asMcpError(error));
+    }
+    this.#availability.lastAttemptEnd = this.#clock.now();
+    this.#dormant = undefined;
+    this.#enterReady(link);
+  }
+
+  #open(signal: AbortSignal): Promise<Link> {
+    return Link.open(
+      this.#server,
+      this.#dependencies,
+      this.#memory,
+      {
+        ...this.#events,
+        onLost: (link, reason) => this.#onLost(link, reason),
+        onSessionLost: (error) => {
+          const session = this.link?.session;
+          if (session !== undefined) this.renew(session, error);
+        },
+      },
+      signal,
+    );
+  }
+
+  async #revive(link: Link, signal: AbortSignal): Promise<Link> {
+    try {
+      await link.ping(signal);
+    } catch (error) {
+      if (!link.session.isSessionLost(error)) throw error;
+      await link.renew(this.#asMcpError(error), signal);
+    }
+    return link;
+  }
+
+  #enterReady(link: Link): void {
+    const attempt = new AbortController();
+    this.#backoff.reset();
+    this.#background.reset();
+    this.#everReady = true;
+    this.#machine.moveTo({
+      name: "ready",
+      link,
+      renewing: false,
+      attempt,
+      dispose: () => attempt.abort(this.#availability.closed()),
+    });
+    this.#availability.onUp(link);
+  }
+
+  #onAttemptFailed(error: McpError): void {
+    if (error instanceof McpAuthError) return this.#stop("auth-required", error);
+    if (!this.#isWorthRetrying(error)) return this.#stop("failed", error);
+    const crashed = this.#server.target.kind === "stdio" && error.code === "CONNECTION_LOST";
+    if (crashed && this.#crashes.add())
+      return this.#stop("failed", this.#availability.crashLoop(error));
+    const spent = this.#availability.budgetLeftMs <= 0;
+    this.#enterBackoff(error, spent ? this.#background.next() : this.#backoff.next());
+    this.#availability.onAttemptFailed(error);
+  }
+
+  #enterBackoff(error: McpError, delayMs: number): void {
+    this.#availability.onDown(error);
+    // With nobody waiting, a process that has nothing else to do may end.
+    const timer = this.#clock.setTimer(
+      () => this.#attempt(),
+      delayMs,
+      !this.#availability.isAwaited,
+    );
+    this.#machine.moveTo({
+      name: "backoff",
+      error,
+      timer,
+      dispose: () => this.#clock.clearTimer(timer),
+    });
+  }
+
+  /** Gives up: only `connect()` tries again. */
+  #stop(name: "failed" | "auth-required", error: McpError): void {
+    this.#availability.lastError = error;
+    if (this.#dormant !== undefined) this.#retire(this.#dormant);
+    this.#dormant = undefined;
+    this.#machine.moveTo({ name, error });
+    this.#availability.onEnd(() => error);
+  }
+
+  // --- a live link ---
+
+  #onLost(link: Link, reason: McpError): void {
+    const state = this.#machine.current;
+    this.#retire(link);
+    if (state.name !== "ready" || state.link !== link) return;
+    this.#availability.lastError = reason;
+    if (this.#server.target.kind === "custom") {
+      // An object that was handed to us cannot be made anew.
+      return this.#stop("failed", reason);
+    }
+    if (this.#server.target.kind === "stdio" && this.#crashes.add()) {
+      return this.#stop("failed", this.#availability.crashLoop(reason));
+    }
+    this.#enterBackoff(reason, this.#clock.random() * this.#server.reconnect.jitterMs);
+  }
+
+  async #renew(state: ConnectionState & { name: "ready" }, error: McpError): Promise<void> {
+    const { link, attempt } = state;
+    this.#availability.lastError = error;
+    const work = link
+      .renew(error, attempt.signal)
+      .then(() => this.#events.onSession(link.session, true));
+    this.#track(work.catch(() => {}));
+    try {
+      await work;
+    } catch (cause) {
+      if (this.#machine.current !== state) return;
+      const failure = this.#asMcpError(cause);
+      this.#availability.lastError = failure;
+      // A link over HTTP outlives its session, and is asked again; a channel that is gone is not.
+      if (link.transport.channel === "exchange") this.#dormant = link;
+      return this.#onAttemptFailed(failure);
+    }
+    if (this.#machine.current !== state) return;
+    state.renewing = false;
+    this.#availability.onUp(link);
+  }
+
+  #joinAttempt(limitMs: number, signal: AbortSignal | undefined): Promise<Link> {
+    const outcome = this.#availability.joinAttempt(limitMs, signal);
+    if (this.#machine.canMoveTo("connecting")) this.#attempt();
+    return outcome;
+  }
+
+  #retire(link: Link): void {
+    this.#track(link.close());
+  }
+
+  #track(work: Promise<void>): void {
+    this.#closing.add(work);
+    void work.finally(() => this.#closing.delete(work));
+  }
+
+  // --- errors ---
+
+  /** At first, what the server answers is final; once it has worked, a bad answer may be a deployment. */
+  #isWorthRetrying(error: McpError): boolean {
+    if (error.retryable || error.code === "TIMEOUT") return true;
+    if (error instanceof McpConnectionError) return error.code !== "CONNECTION_FAILED";
+    if (error instanceof McpHttpError && (error.status >= 500 || error.status === 429)) return true;
+    return this.#everReady;
+  }
+
+  #asMcpError(error: unknown): McpError {
+    if (error instanceof McpError) return error;
+    const { name } = this.#server;
+    const text = error instanceof Error ? error.message : String(error);
+    return new McpError("CONNECTION_FAILED", `connecting to server "${name}" failed: ${text}`, {
+      server: name,
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,194 @@
+// The shapes of the options, checked at the door: every message names the option by its path.
+
+import { closest, distance } from "fastest-levenshtein";
+import * as v from "valibot";
+import { McpConfigError } from "../core/errors.ts";
+import { SESSION_VERSIONS } from "../spec/versions.ts";
+import type { HttpServerConfig, StdioServerConfig, TransportServerConfig } from "./config-types.ts";
+
+export type CheckedServer =
+  | { readonly kind: "http"; readonly config: HttpServerConfig }
+  | { readonly kind: "stdio"; readonly config: StdioServerConfig }
+  | { readonly kind: "custom"; readonly config: TransportServerConfig };
+
+// The longest delay that a Node timer keeps; a longer one would fire at once.
+const milliseconds = v.pipe(v.number(), v.minValue(1), v.maxValue(2 ** 31 - 1));
+const count = v.pipe(v.number(), v.integer(), v.minValue(1));
+const strings = v.array(v.string());
+const stringMap = v.record(v.string(), v.string());
+
+const connectionEntries = {
+  protocol: v.optional(v.picklist(["auto", "legacy", ...SESSION_VERSIONS])),
+  trusted: v.optional(v.boolean()),
+  lazy: v.optional(v.boolean()),
+  required: v.optional(v.boolean()),
+  listen: v.optional(v.union([v.boolean(), v.literal("auto")])),
+  outputValidation: v.optional(v.picklist(["warn", "error", "off"])),
+  tools: v.optional(v.strictObject({ allow: v.optional(strings), deny: v.optional(strings) })),
+  limits: v.optional(
+    v.strictObject({
+      messageBytes: v.optional(count),
+      stderrBytes: v.optional(count),
+      tools: v.optional(count),
+      pages: v.optional(count),
+    }),
+  ),
+  timeouts: v.optional(
+    v.strictObject({
+      connectMs: v.optional(milliseconds),
+      handshakeMs: v.optional(milliseconds),
+      timeoutMs: v.optional(milliseconds),
+      totalTimeoutMs: v.optional(milliseconds),
+      closeStepMs: v.optional(milliseconds),
+    }),
+  ),
+  reconnect: v.optional(
+    v.strictObject({
+      jitterMs: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(60_000))),
+      initialMs: v.optional(milliseconds),
+      factor: v.optional(v.pipe(v.number(), v.minValue(1))),
+      maxMs: v.optional(milliseconds),
+      budgetMs: v.optional(milliseconds),
+      backgroundMaxMs: v.optional(milliseconds),
+      crashLimit: v.optional(count),
+      crashWindowMs: v.optional(milliseconds),
+    }),
+  ),
+};
+
+const serverEntries = { ...connectionEntries, disabled: v.optional(v.boolean()) };
+
+const connectionSchema = v.strictObject(connectionEntries);
+
+const httpSchema = v.strictObject({
+  ...serverEntries,
+  url: v.union([v.string(), v.instance(URL)]),
+  headers: v.optional(stringMap),
+  dispatcher: v.optional(
+    v.custom<object>((value) => isObjectWith(value, "dispatch"), "must be an undici Dispatcher"),
+  ),
+  transport: v.optional(v.picklist(["auto", "http", "sse"])),
+});
+
+const stdioSchema = v.strictObject({
+  ...serverEntries,
+  command: v.string(),
+  args: v.optional(strings),
+  env: v.optional(stringMap),
+  cwd: v.optional(v.string()),
+  transport: v.optional(v.picklist(["auto", "stdio"])),
+});
+
+const customSchema = v.strictObject({
+  ...serverEntries,
+  transport: v.custom<object>(
+    (value) => isObjectWith(value, "send") && isObjectWith(value, "start"),
+    "must be a Transport: an object with start(), send() and close()",
+  ),
+});
+
+/**
+ * @param otherKeys keys that are valid in the same place but checked elsewhere, to be suggested for a misspelt one
+ * @throws {McpConfigError}
+ */
+export function checkConnectionOptions(
+  path: string,
+  value: object,
+  otherKeys: readonly string[] = [],
+): void {
+  checkShape(connectionSchema, path, value, otherKeys);
+}
+
+/** @throws {McpConfigError} */
+export function checkServerConfig(path: string, value: unknown): CheckedServer {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    throw new McpConfigError(
+      `${path} must be an object with "url", "command" or "transport", not ${describe(value)}`,
+      { path },
+    );
+  }
+  const has = (key: string): boolean => Reflect.get(value, key) !== undefined;
+  if (has("url") && has("command")) {
+    throw new McpConfigError(`${path} has both "url" and "command": a server is one or the other`, {
+      path,
+    });
+  }
+  if (has("url")) {
+    checkShape(httpSchema, path, value);
+    return { kind: "http", config: value as HttpServerConfig };
+  }
+  if (typeof Reflect.get(value, "transport") === "object") {
+    checkShape(customSchema, path, value);
+    return { kind: "custom", config: value as TransportServerConfig };
+  }
+  if (!has("command")) {
+    throw new McpConfigError(
+      `${path} has neither "url" (a server over HTTP) nor "command" (a child process) nor "transport" (an object)`,
+      { path },
+    );
+  }
+  checkShape(stdioSchema, path, value);
+  return { kind: "stdio", config: value as StdioServerConfig };
+}
+
+/**
+ * Checks `value` against a valibot schema of strict objects.
+ *
+ * @throws {McpConfigError} on the first thing that is wrong, with near matches for a misspelt key.
+ */
+export function checkShape(
+  schema: v.GenericSchema,
+  path: string,
+  value: unknown,
+  otherKeys: readonly string[] = [],
+): void {
+  const result = v.safeParse(schema, value, { abortEarly: true });
+  if (result.success) return;
+  const [issue] = result.issues;
+  const keys = (issue.path ?? []).map((item) => String(item.key));
+  const where = [path, ...keys].filter((part) => part !== "").join(".");
+  if (issue.type === "strict_object" && issue.expected === "never") {
+    throw new McpConfigError(`${where} is no option${suggest(schema, keys, otherKeys)}`, {
+      path: where,
+    });
+  }
+  const expected = issue.expected === null ? issue.message : `must be ${issue.expected}`;
+  throw new McpConfigError(`${where} ${expected}, not ${describe(issue.input)}`, { path: where });
+}
+
+/** What the type of a value is, in words that cannot hold a secret. */
+function describe(value: unknown): string {
+  if (value === null) return "null";
+  if (Array.isArray(value)) return "an array";
+  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  return value === undefined ? "undefined" : `a ${typeof value}`;
+}
+
+function suggest(
+  schema: v.GenericSchema,
+  keys: readonly string[],
+  otherKeys: readonly string[],
+): string {
+  const wrong = keys.at(-1) ?? "";
+  let node: unknown = schema;
+  for (const key of keys.slice(0, -1)) node = unwrap(entriesOf(node)[key]);
+  const known = Object.keys(entriesOf(node));
+  if (keys.length === 1) known.push(...otherKeys);
+  const near = known.length === 0 ? undefined : closest(wrong, known);
+  if (near !== undefined && distance(near, wrong) <= 3) return `; did you mean "${near}"?`;
+  return known.length === 0 ? "" : `; known are ${known.join(", ")}`;
+}
+
+function entriesOf(schema: unknown): { readonly [key: string]: unknown } {
+  return (schema as { entries?: { [key: string]: unknown } } | undefined)?.entries ?? {};
+}
+
+function unwrap(schema: unknown): unknown {
+  return (schema as { wrapped?: unknown } | undefined)?.wrapped ?? schema;
+}
+
+function isObjectWith(value: unknown, method: string): boolean {
+  return (
+    typeof value === "object" && value !== null && typeof Reflect.get(value, method) === "function"
+  );
+}

@@ -1,0 +1,305 @@
+// Every failure a user can meet, classified once, by code.
+
+/**
+ * The closed list of codes. Switch on `error.code`, never on the message.
+ *
+ * | Code | Meaning |
+ * |---|---|
+ * | `CONNECTION_FAILED` | no connection could be made; nothing was sent |
+ * | `CONNECTION_LOST` | a connection broke while a harmless request was under way, or before it was sent |
+ * | `OUTCOME_UNKNOWN` | a call was sent, its answer was lost: it may have run once |
+ * | `TIMEOUT` | silence or the total limit was exceeded |
+ * | `RESPONSE_ERROR` | the server answered with a JSON-RPC error |
+ * | `PROTOCOL_ERROR` | the server broke the protocol |
+ * | `LIMIT_EXCEEDED` | a documented limit (bytes, depth, pages, tools) was exceeded |
+ * | `HTTP_ERROR` | an HTTP status that is no answer |
+ * | `AUTH_REQUIRED` `AUTH_FAILED` `INSUFFICIENT_SCOPE` | authorization |
+ * | `OVERLOADED` `CIRCUIT_OPEN` | the pool refused to send |
+ * | `SERVER_NOT_FOUND` `TOOL_NOT_FOUND` | the name is not in the pool |
+ * | `UNSUPPORTED` | the server did not negotiate the capability |
+ * | `INVALID_CONFIG` | the caller's input is wrong |
+ * | `CLOSED` | used after close or removal |
+ */
+export type McpErrorCode =
+  | "CONNECTION_FAILED"
+  | "CONNECTION_LOST"
+  | "OUTCOME_UNKNOWN"
+  | "TIMEOUT"
+  | "RESPONSE_ERROR"
+  | "PROTOCOL_ERROR"
+  | "LIMIT_EXCEEDED"
+  | "HTTP_ERROR"
+  | "AUTH_REQUIRED"
+  | "AUTH_FAILED"
+  | "INSUFFICIENT_SCOPE"
+  | "OVERLOADED"
+  | "CIRCUIT_OPEN"
+  | "SERVER_NOT_FOUND"
+  | "TOOL_NOT_FOUND"
+  | "UNSUPPORTED"
+  | "INVALID_CONFIG"
+  | "CLOSED";
+
+/**
+ * What is known about a request that failed.
+ *
+ * - `"no"`: not one byte of it was written; it cannot have run.
+ * - `"unknown"`: it was written and nothing was heard back.
+ * - `"yes"`: the server reacted to it (response head, progress, an answer).
+ */
+export type Sent = "no" | "yes" | "unknown";
+
+export interface McpErrorOptions {
+  /** Name of the server in the pool. */
+  server?: string | undefined;
+  /** JSON-RPC method under way. */
+  method?: string | undefined;
+  /** Whether the same request may succeed later without any change. Default false. */
+  retryable?: boolean | undefined;
+  /** Default `"no"`. */
+  sent?: Sent | undefined;
+  cause?: unknown;
+}
+
+/** What `JSON.stringify(error)` gives. Holds no header, no environment and no URL credentials. */
+export interface McpErrorJson {
+  name: string;
+  code: McpErrorCode;
+  message: string;
+  server?: string;
+  method?: string;
+  retryable: boolean;
+  sent: Sent;
+  cause?: { name: string; code?: string; message: string };
+}
+
+/** Base of every error this package throws, except an aborted call, which rejects with `signal.reason`. */
+export class McpError extends Error {
+  readonly code: McpErrorCode;
+  readonly server: string | undefined;
+  readonly method: string | undefined;
+  readonly retryable: boolean;
+  readonly sent: Sent;
+
+  constructor(code: McpErrorCode, message: string, options: McpErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = new.target.name;
+    this.code = code;
+    this.server = options.server;
+    this.method = options.method;
+    this.retryable = options.retryable ?? false;
+    this.sent = options.sent ?? "no";
+  }
+
+  /**
+   * The same error as one of several calls sees it: a broken channel ends many, each with its own method
+   * and its own knowledge of whether it was sent.
+   *
+   * @internal
+   */
+  forCall(method: string, sent: Sent): this {
+    const copy = Object.create(
+      Object.getPrototypeOf(this) as object,
+      Object.getOwnPropertyDescriptors(this),
+    ) as this;
+    return Object.assign(copy, { method, sent });
+  }
+
+  toJSON(): McpErrorJson {
+    return {
+      name: this.name,
+      code: this.code,
+      message: this.message,
+      ...(this.server === undefined ? {} : { server: this.server }),
+      ...(this.method === undefined ? {} : { method: this.method }),
+      retryable: this.retryable,
+      sent: this.sent,
+      ...(this.cause instanceof Error ? { cause: describeCause(this.cause) } : {}),
+    };
+  }
+}
+
+/** No connection (`CONNECTION_FAILED`) or a broken one (`CONNECTION_LOST`). */
+export class McpConnectionError extends McpError {
+  constructor(
+    code: "CONNECTION_FAILED" | "CONNECTION_LOST" | "OUTCOME_UNKNOWN",
+    message: string,
+    options?: McpErrorOptions,
+  ) {
+    super(code, message, options);
+  }
+}
+
+/** The call was sent and its answer was lost: it ran at most once, and may have run. Never replayed by itself. */
+export class McpOutcomeUnknownError extends McpConnectionError {
+  constructor(message: string, options?: McpErrorOptions) {
+    super("OUTCOME_UNKNOWN", message, { sent: "unknown", ...options });
+  }
+}
+
+/** Silence or the total limit was exceeded; the request was cancelled on the wire. */
+export class McpTimeoutError extends McpError {
+  /** Which limit ended it: connecting, waiting without any sign of life, or the whole call. */
+  readonly limit: "connect" | "handshake" | "silence" | "total";
+  /** The limit, milliseconds. */
+  readonly timeoutMs: number;
+
+  constructor(
+    message: string,
+    options: McpErrorOptions & { limit: McpTimeoutError["limit"]; timeoutMs: number },
+  ) {
+    super("TIMEOUT", message, options);
+    this.limit = options.limit;
+    this.timeoutMs = options.timeoutMs;
+  }
+}
+
+/** The server's own JSON-RPC error, as it came. */
+export class McpResponseError extends McpError {
+  readonly rpcCode: number;
+  readonly rpcMessage: string;
+  readonly data: unknown;
+  /** HTTP status of the answer, where there was one. */
+  readonly status: number | undefined;
+
+  constructor(
+    message: string,
+    options: McpErrorOptions & {
+      rpcCode: number;
+      rpcMessage: string;
+      data?: unknown;
+      status?: number | undefined;
+    },
+  ) {
+    super("RESPONSE_ERROR", message, { sent: "yes", ...options });
+    this.rpcCode = options.rpcCode;
+    this.rpcMessage = options.rpcMessage;
+    this.data = options.data;
+    this.status = options.status;
+  }
+}
+
+/** The server broke the protocol, or a documented limit (`LIMIT_EXCEEDED`). */
+export class McpProtocolError extends McpError {
+  constructor(
+    message: string,
+    options: McpErrorOptions & { code?: "PROTOCOL_ERROR" | "LIMIT_EXCEEDED" } = {},
+  ) {
+    super(options.code ?? "PROTOCOL_ERROR", message, options);
+  }
+}
+
+/** An HTTP status that carries no JSON-RPC answer. */
+export class McpHttpError extends McpError {
+  readonly status: number;
+  /** `Retry-After` in milliseconds from the response's arrival, if there was a usable one. */
+  readonly retryAfterMs: number | undefined;
+  /** At most 512 characters of the body, control characters removed. */
+  readonly excerpt: string;
+
+  constructor(
+    message: string,
+    options: McpErrorOptions & {
+      status: number;
+      retryAfterMs?: number | undefined;
+      excerpt?: string | undefined;
+    },
+  ) {
+    super("HTTP_ERROR", message, { sent: "yes", ...options });
+    this.status = options.status;
+    this.retryAfterMs = options.retryAfterMs;
+    this.excerpt = options.excerpt ?? "";
+  }
+}
+
+/** 401, 403, or a failed authorization flow. */
+export class McpAuthError extends McpError {
+  readonly status: number | undefined;
+  /** The `WWW-Authenticate` header as it came, for whoever drives authorization. */
+  readonly challenge: string | undefined;
+
+  constructor(
+    code: "AUTH_REQUIRED" | "AUTH_FAILED" | "INSUFFICIENT_SCOPE",
+    message: string,
+    options: McpErrorOptions & { status?: number | undefined; challenge?: string | undefined } = {},
+  ) {
+    super(code, message, options);
+    this.status = options.status;
+    this.challenge = options.challenge;
+  }
+}
+
+/** The queue for this server is full; nothing was sent. */
+export class McpOverloadedError extends McpError {
+  constructor(message: string, options?: McpErrorOptions) {
+    super("OVERLOADED", message, { retryable: true, ...options });
+  }
+}
+
+/** The breaker for this server is open; nothing was sent. */
+export class McpCircuitOpenError extends McpError {
+  constructor(message: string, options?: McpErrorOptions) {
+    super("CIRCUIT_OPEN", message, { retryable: true, ...options });
+  }
+}
+
+/** No such tool in the pool. */
+export class McpToolNotFoundError extends McpError {
+  /** The name that was asked for. */
+  readonly tool: string;
+  /** Up to three names that are close to it, best first. */
+  readonly nearMatches: readonly string[];
+
+  constructor(
+    message: string,
+    options: McpErrorOptions & { tool: string; nearMatches: readonly string[] },
+  ) {
+    super("TOOL_NOT_FOUND", message, options);
+    this.tool = options.tool;
+    this.nearMatches = options.nearMatches;
+  }
+}
+
+/** The caller's input is wrong: an option, a name, a URL, a command. */
+export class McpConfigError extends McpError {
+  /** Where in the input, for example `servers.files.timeouts.connectMs`. */
+  readonly path: string | undefined;
+
+  constructor(
+    message: string,
+    options: McpErrorOptions & {
+      path?: string | undefined;
+      code?: "INVALID_CONFIG" | "SERVER_NOT_FOUND";
+    } = {},
+  ) {
+    super(options.code ?? "INVALID_CONFIG", message, options);
+    this.path = options.path;
+  }
+}
+
+/** The server did not negotiate what the call needs. */
+export class McpUnsupportedError extends McpError {
+  /** The missing capability, for example `resources.subscribe`. */
+  readonly capability: string;
+
+  constructor(message: string, options: McpErrorOptions & { capability: string }) {
+    super("UNSUPPORTED", message, options);
+    this.capability = options.capability;
+  }
+}
+
+/** The pool or the server was closed or removed. */
+export class McpClosedError extends McpError {
+  constructor(message: string, options?: McpErrorOptions) {
+    super("CLOSED", message, options);
+  }
+}
+
+function describeCause(cause: Error): { name: string; code?: string; message: string } {
+  const code: unknown = Reflect.get(cause, "code");
+  return {
+    name: cause.name,
+    ...(typeof code === "string" ? { code } : {}),
+    message: cause.message,
+  };
+}

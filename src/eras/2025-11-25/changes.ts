@@ -1,0 +1,120 @@
+// The change stream: the GET on which an HTTP server speaks without being asked.
+// https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#listening-for-messages-from-the-server
+
+import type { Timer } from "../../core/clock.ts";
+import type {
+  ExchangeHandle,
+  ExchangeTransport,
+  HeaderList,
+  ListenEnd,
+} from "../../jsonrpc/transport.ts";
+import { McpConnectionError } from "../../core/errors.ts";
+import { Backoff } from "../../resilience/backoff.ts";
+import type { BackoffOptions } from "../../resilience/backoff.ts";
+import type { EraHost } from "../era.ts";
+
+/** Between attempts to open it again, when the server names no `retry:` of its own. */
+const REOPEN: BackoffOptions = { initialMs: 1_000, factor: 1.5, maxMs: 30_000, jitter: 0.2 };
+
+/** After so many attempts in a row that opened nothing the stream is given up; calls go on without it. */
+const MAX_FAILURES = 20;
+
+/** How long a handshake waits for the stream, so that a first call finds it open; then it goes on without. */
+const OPENING_MS = 1_000;
+
+type StreamState =
+  | { readonly name: "listening"; handle?: ExchangeHandle; open: boolean }
+  | { readonly name: "waiting"; readonly timer: Timer }
+  | { readonly name: "closed" };
+
+export class ChangeStream {
+  readonly #host: EraHost;
+  readonly #transport: ExchangeTransport;
+  readonly #headers: HeaderList;
+  readonly #backoff: Backoff;
+  readonly #onMissed: () => void;
+  #state: StreamState = { name: "closed" };
+  #lastEventId: string | undefined;
+  #everOpened = false;
+  #opened: () => void = () => {};
+
+  constructor(options: {
+    host: EraHost;
+    transport: ExchangeTransport;
+    headers: HeaderList;
+    /** The stream was down for a while: what happened meanwhile is unknown. */
+    onMissed: () => void;
+  }) {
+    this.#host = options.host;
+    this.#transport = options.transport;
+    this.#headers = options.headers;
+    this.#onMissed = options.onMissed;
+    this.#backoff = new Backoff(REOPEN, options.host.clock);
+  }
+
+  /** Resolves when the stream is open or refused, at the latest after {@link OPENING_MS}. */
+  open(): Promise<void> {
+    const { clock } = this.#host;
+    return new Promise((resolve) => {
+      const timer = clock.setTimer(resolve, OPENING_MS);
+      this.#opened = () => {
+        clock.clearTimer(timer);
+        resolve();
+      };
+      this.#listen();
+    });
+  }
+
+  close(): void {
+    const state = this.#state;
+    this.#state = { name: "closed" };
+    if (state.name === "waiting") this.#host.clock.clearTimer(state.timer);
+    else if (state.name === "listening") state.handle?.close();
+    this.#opened();
+  }
+
+  #listen(): void {
+    const state: StreamState = { name: "listening", open: false };
+    this.#state = state;
+    state.handle = this.#transport.listen({
+      headers: this.#headers,
+      lastEventId: this.#lastEventId,
+      onOpen: () => {
+        if (this.#state !== state) return;
+        state.open = true;
+        this.#backoff.reset();
+        this.#opened();
+        if (this.#everOpened) this.#onMissed();
+        this.#everOpened = true;
+      },
+      onEnd: (end) => {
+        if (this.#state === state) this.#onEnd(end);
+      },
+    });
+  }
+
+  #onEnd(end: ListenEnd): void {
+    this.#opened();
+    this.#lastEventId = end.lastEventId ?? this.#lastEventId;
+    const { events, server, clock } = this.#host;
+    if (end.status === 404 && this.#everOpened) {
+      this.#state = { name: "closed" };
+      const message = `server "${server}" no longer knows the session of its change stream`;
+      return events.onSessionLost(
+        new McpConnectionError("CONNECTION_LOST", message, { server, retryable: true }),
+      );
+    }
+    // Whatever it answers to the first GET, it does not offer a stream, and calls work without (3.15).
+    const refused = !this.#everOpened && !end.opened && end.status !== undefined;
+    if (refused || this.#backoff.failures >= MAX_FAILURES) {
+      this.#state = { name: "closed" };
+      if (refused) return;
+      return events.onWarning(
+        "the change stream was given up: changes are seen on reconnect only",
+        end.error,
+      );
+    }
+    const delayMs = Math.max(end.retryMs ?? 0, this.#backoff.next());
+    this.#state = { name: "waiting", timer: clock.setTimer(() => this.#listen(), delayMs, true) };
+  }
+}

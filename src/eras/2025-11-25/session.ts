@@ -1,0 +1,170 @@
+// The session era, 2024-11-05 to 2025-11-25: a handshake, and a session that lasts until somebody forgets it.
+// https://modelcontextprotocol.io/specification/2025-11-25/basic
+
+import { McpHttpError, McpResponseError } from "../../core/errors.ts";
+import type { McpError } from "../../core/errors.ts";
+import type { HeaderList } from "../../jsonrpc/transport.ts";
+import type { Implementation, LogLevel, ServerCapabilities } from "../../spec/types.ts";
+import type { Era, EraHost, EraRequest, EraSession, ListKind } from "../era.ts";
+import { ChangeStream } from "./changes.ts";
+import { initialize } from "./handshake.ts";
+import type { Handshake } from "./handshake.ts";
+import { createInbound } from "./inbound.ts";
+import { callAsTask, needsTask } from "./tasks.ts";
+import { UrlElicitation } from "./url-elicitation.ts";
+
+/** How long the DELETE that ends a session may take (3.11). */
+const END_SESSION_MS = 2_000;
+
+/** What servers built on the SDK's example answer, with status 400, to a session that they do not know (3.10). */
+const SDK_NO_SESSION = -32000;
+
+export const sessionEra: Era = {
+  async connect(host, signal) {
+    let contentArrays = false;
+    const urls = new UrlElicitation(host);
+    const inbound = createInbound(host, () => contentArrays);
+    inbound.onElicitationComplete = (id) => urls.complete(id);
+    host.peer.handlers = inbound;
+    const handshake = await initialize(host, signal);
+    contentArrays = handshake.version === "2025-11-25";
+    const session = new SessionEraSession(host, handshake, urls);
+    await session.begin();
+    return session;
+  },
+};
+
+class SessionEraSession implements EraSession {
+  readonly era = "session";
+  readonly protocolVersion: string;
+  readonly serverInfo: Implementation;
+  readonly capabilities: ServerCapabilities;
+  readonly instructions: string | undefined;
+  readonly #host: EraHost;
+  readonly #headers: HeaderList;
+  readonly #hasSessionId: boolean;
+  readonly #urls: UrlElicitation | undefined;
+  #changes: ChangeStream | undefined;
+
+  constructor(host: EraHost, handshake: Handshake, urls: UrlElicitation) {
+    const { result, version, sessionId } = handshake;
+    this.#host = host;
+    this.protocolVersion = version;
+    this.serverInfo = result.serverInfo;
+    this.capabilities = result.capabilities;
+    this.instructions = result.instructions;
+    this.#hasSessionId = sessionId !== undefined;
+    this.#headers = [
+      "mcp-protocol-version",
+      version,
+      ...(sessionId === undefined ? [] : ["mcp-session-id", sessionId]),
+    ];
+    const canVisit = version === "2025-11-25" && host.handlers.elicitUrl !== undefined;
+    this.#urls = canVisit ? urls : undefined;
+  }
+
+  /** From here on every message carries the session's headers (3.5, 3.8). */
+  async begin(): Promise<void> {
+    const { peer, transport } = this.#host;
+    peer.outbound = { headers: this.#headers, resume: { headers: this.#headers } };
+    if (transport.channel === "duplex") transport.negotiated?.(this.protocolVersion);
+    await peer.notify("notifications/initialized");
+    if (transport.channel === "exchange" && this.#wantsChanges()) {
+      this.#changes = new ChangeStream({
+        host: this.#host,
+        transport,
+        headers: this.#headers,
+        onMissed: () => this.#reportMissed(),
+      });
+      await this.#changes.open();
+    }
+  }
+
+  request(call: EraRequest): Promise<object> {
+    const answer = needsTask(this.capabilities, call.tool)
+      ? callAsTask(this.#host, call)
+      : this.#send(call);
+    const urls = this.#urls;
+    if (urls === undefined) return answer;
+    // A repetition needs an id of its own, whatever id the caller chose for the first.
+    const again = (): Promise<object> => this.#send({ ...call, id: undefined });
+    return answer.catch((error: unknown) => urls.recover(error, call, again));
+  }
+
+  notify(method: string, params?: object): Promise<void> {
+    return this.#host.peer.notify(method, params);
+  }
+
+  async subscribe(uri: string): Promise<void> {
+    await this.#ask("resources/subscribe", { uri });
+  }
+
+  async unsubscribe(uri: string): Promise<void> {
+    await this.#ask("resources/unsubscribe", { uri });
+  }
+
+  async setLogLevel(level: LogLevel): Promise<void> {
+    await this.#ask("logging/setLevel", { level });
+  }
+
+  isSessionLost(error: unknown): boolean {
+    if (!this.#hasSessionId) return false;
+    if (error instanceof McpHttpError) return error.status === 404;
+    if (!(error instanceof McpResponseError)) return false;
+    return error.status === 404 || (error.status === 400 && error.rpcCode === SDK_NO_SESSION);
+  }
+
+  async close(): Promise<void> {
+    const { transport } = this.#host;
+    this.#changes?.close();
+    if (transport.channel === "exchange" && this.#hasSessionId) {
+      await transport.endSession(this.#headers, END_SESSION_MS);
+    }
+  }
+
+  abandon(reason: McpError): void {
+    this.#changes?.close();
+    this.#host.peer.inbound.abortAll(reason);
+  }
+
+  #send(call: EraRequest): Promise<object> {
+    return this.#host.peer.request({
+      method: call.method,
+      params: call.params,
+      id: call.id,
+      limits: call.limits,
+      signal: call.signal,
+      onProgress: call.onProgress,
+      cancel: "notify",
+    });
+  }
+
+  #ask(method: string, params: object): Promise<object> {
+    return this.#host.peer.request({ method, params, limits: this.#host.limits, cancel: "notify" });
+  }
+
+  /** Whether the server has anything to say without being asked (3.14). */
+  #wantsChanges(): boolean {
+    const { listen, handlers } = this.#host;
+    if (listen !== "auto") return listen;
+    const { tools, resources, prompts, logging } = this.capabilities;
+    return (
+      tools?.listChanged === true ||
+      resources?.listChanged === true ||
+      resources?.subscribe === true ||
+      prompts?.listChanged === true ||
+      logging !== undefined ||
+      handlers.elicitForm !== undefined ||
+      handlers.elicitUrl !== undefined ||
+      handlers.sample !== undefined ||
+      handlers.roots !== undefined
+    );
+  }
+
+  #reportMissed(): void {
+    const kinds: ListKind[] = ["tools", "resources", "prompts"];
+    for (const kind of kinds) {
+      if (this.capabilities[kind]?.listChanged === true) this.#host.events.onListChanged(kind);
+    }
+  }
+}

@@ -1,0 +1,94 @@
+// Elicitation: what is asked is checked, what is answered is completed and checked.
+// https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation
+
+import { compileSchema } from "../core/json-schema.ts";
+import { INVALID_PARAMS } from "../jsonrpc/messages.ts";
+import { RpcError } from "../jsonrpc/inbound.ts";
+import type {
+  ElicitFormParams,
+  ElicitResult,
+  ElicitUrlParams,
+  ElicitValue,
+  JsonObject,
+} from "../spec/types.ts";
+import type { ClientHandlers, HandlerContext } from "./handlers.ts";
+
+/**
+ * Asks the installed handler.
+ *
+ * @throws {RpcError} `-32602` if the mode was not declared (7.16) or the parameters are malformed.
+ * @throws {Error} if the handler's answer does not fit the schema that the server asked for (7.19).
+ */
+export async function elicit(
+  handlers: ClientHandlers,
+  params: unknown,
+  context: HandlerContext,
+): Promise<ElicitResult> {
+  const request = (params ?? {}) as ElicitFormParams | ElicitUrlParams;
+  if (typeof request.message !== "string") throw invalid("message must be a string");
+  if (request.mode === "url") {
+    if (handlers.elicitUrl === undefined) throw invalid("mode url was not declared");
+    checkUrl(request.url);
+    const { action } = checkAction(await handlers.elicitUrl(request, context));
+    return { action };
+  }
+  if (request.mode !== undefined && request.mode !== "form") {
+    throw invalid(`mode ${JSON.stringify(request.mode)} was not declared`);
+  }
+  if (handlers.elicitForm === undefined) throw invalid("mode form was not declared");
+  const schema = request.requestedSchema;
+  if (typeof schema !== "object" || schema === null)
+    throw invalid("requestedSchema must be an object");
+  const result = checkAction(await handlers.elicitForm(request, context));
+  if (result.action !== "accept") return { action: result.action };
+  const content = withDefaults(schema, result.content ?? {});
+  const validate = await compileSchema(schema);
+  const problem = validate(content);
+  if (problem !== undefined) {
+    throw new Error(
+      `the answer to an elicitation of server "${context.server}" does not fit its schema: ${problem}`,
+    );
+  }
+  return { action: "accept", content };
+}
+
+/** Fills fields that were left out with the schema's `default` (7.18). */
+export function withDefaults(
+  schema: JsonObject,
+  content: { readonly [key: string]: ElicitValue },
+): { [key: string]: ElicitValue } {
+  const filled: { [key: string]: ElicitValue } = { ...content };
+  const properties = (schema["properties"] ?? {}) as { [key: string]: { default?: ElicitValue } };
+  for (const [key, property] of Object.entries(properties)) {
+    if (filled[key] === undefined && property?.default !== undefined)
+      filled[key] = property.default;
+  }
+  return filled;
+}
+
+/** Only https, or http to this machine: nothing that runs or reads files (13.3). */
+function checkUrl(text: unknown): void {
+  let url: URL;
+  try {
+    url = new URL(text as string);
+  } catch {
+    throw invalid("url is malformed");
+  }
+  const loopback = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && loopback)) {
+    throw invalid(`a URL with ${url.protocol} is refused`);
+  }
+}
+
+function checkAction(result: ElicitResult): ElicitResult {
+  if (!["accept", "decline", "cancel"].includes(result?.action)) {
+    throw new Error(
+      'an elicitation handler must return { action: "accept" | "decline" | "cancel" }',
+    );
+  }
+  return result;
+}
+
+function invalid(message: string): RpcError {
+  return new RpcError(INVALID_PARAMS, `elicitation/create: ${message}`);
+}

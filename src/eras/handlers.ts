@@ -1,0 +1,64 @@
+// What a server may ask of this client, the same in both eras, and the capabilities that follow from it.
+// https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation
+
+import type {
+  ClientCapabilities,
+  CreateMessageParams,
+  CreateMessageResult,
+  ElicitFormParams,
+  ElicitResult,
+  ElicitUrlParams,
+  Progress,
+  Root,
+} from "../spec/types.ts";
+
+/** Who asks, and until when. */
+export interface HandlerContext {
+  /** Name of the asking server in the pool: show it to the person who answers. */
+  readonly server: string;
+  /** Aborted when the server takes its request back, or its connection ends. */
+  readonly signal: AbortSignal;
+  /** Tells the server how far the handler is, if it asked for that. */
+  readonly progress: (progress: Progress) => void;
+}
+
+/** The handlers that are installed; what is absent is not declared, and refused when asked. */
+export interface ClientHandlers {
+  readonly elicitForm?:
+    | ((params: ElicitFormParams, context: HandlerContext) => ElicitResult | Promise<ElicitResult>)
+    | undefined;
+  readonly elicitUrl?:
+    | ((params: ElicitUrlParams, context: HandlerContext) => ElicitResult | Promise<ElicitResult>)
+    | undefined;
+  readonly sample?:
+    | ((
+        params: CreateMessageParams,
+        context: HandlerContext,
+      ) => CreateMessageResult | Promise<CreateMessageResult>)
+    | undefined;
+  /** Whether `sample` understands `tools`, and `includeContext`. */
+  readonly sampling: { readonly tools: boolean; readonly context: boolean };
+  readonly roots?: (() => readonly Root[] | Promise<readonly Root[]>) | undefined;
+}
+
+/** A capability is declared if, and only if, its handler is installed (checklist 7.2). */
+export function clientCapabilities(handlers: ClientHandlers): ClientCapabilities {
+  const capabilities: ClientCapabilities = {};
+  if (handlers.roots !== undefined) capabilities.roots = { listChanged: true };
+  if (handlers.sample !== undefined) {
+    capabilities.sampling = {
+      ...(handlers.sampling.tools ? { tools: {} } : {}),
+      ...(handlers.sampling.context ? { context: {} } : {}),
+    };
+  }
+  if (handlers.elicitUrl !== undefined) {
+    capabilities.elicitation = {
+      ...(handlers.elicitForm === undefined ? {} : { form: {} }),
+      url: {},
+    };
+  } else if (handlers.elicitForm !== undefined) {
+    // `{}` means form only, and is the one spelling that every revision understands.
+    capabilities.elicitation = {};
+  }
+  return capabilities;
+}

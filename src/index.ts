@@ -1,0 +1,90 @@
+// The public surface of mcp-client-pool.
+
+export { McpClientPool, DEFAULT_DRAIN_MS } from "./pool/pool.ts";
+export { MAX_NAME_CHARS, SEPARATOR, splitToolName } from "./catalog/names.ts";
+export { createMemoryPair } from "./transport/memory/memory.ts";
+export { SamplingRefusedError } from "./eras/sampling.ts";
+export {
+  McpAuthError,
+  McpCircuitOpenError,
+  McpClosedError,
+  McpConfigError,
+  McpConnectionError,
+  McpError,
+  McpHttpError,
+  McpOutcomeUnknownError,
+  McpOverloadedError,
+  McpProtocolError,
+  McpResponseError,
+  McpTimeoutError,
+  McpToolNotFoundError,
+  McpUnsupportedError,
+} from "./core/errors.ts";
+export { LATEST_SESSION_VERSION, SESSION_VERSIONS } from "./spec/versions.ts";
+
+export type { McpErrorCode, McpErrorJson, Sent } from "./core/errors.ts";
+export type { Clock, Timer } from "./core/clock.ts";
+export type { Listener } from "./core/emitter.ts";
+export type {
+  PoolPrompt,
+  PoolResource,
+  PoolResourceTemplate,
+  PoolTool,
+} from "./catalog/pool-tool.ts";
+export type { CallOptions } from "./connection/call.ts";
+export type { ReplayOption } from "./connection/replay.ts";
+export type {
+  ConnectionOptions,
+  HttpServerConfig,
+  Limits,
+  ReconnectOptions,
+  ServerConfig,
+  ServerOptions,
+  StdioServerConfig,
+  Timeouts,
+  ToolFilter,
+  TransportServerConfig,
+} from "./connection/config-types.ts";
+export type { ConnectionCounts, ServerDescription } from "./connection/connection.ts";
+export type { ConnectionStateName } from "./connection/state.ts";
+export type { HandlerContext } from "./eras/handlers.ts";
+export type { ConnectReport } from "./pool/connect-all.ts";
+export type { PoolEvent, PoolEvents } from "./pool/events.ts";
+export type {
+  ElicitFormHandler,
+  ElicitUrlHandler,
+  PoolOptions,
+  SamplingHandler,
+} from "./pool/options.ts";
+export type { ServerStatus } from "./pool/status.ts";
+export type {
+  ResourceChange,
+  ResourceListener,
+  ResourceSubscription,
+} from "./pool/subscriptions.ts";
+export type {
+  DuplexTransport,
+  Exchange,
+  ExchangeHandle,
+  ExchangeTransport,
+  HeaderList,
+  ListenEnd,
+  ListenOptions,
+  ResponseHead,
+  Transport,
+  TransportSink,
+} from "./jsonrpc/transport.ts";
+export type {
+  JsonRpcErrorObject,
+  JsonRpcFailure,
+  JsonRpcMessage,
+  JsonRpcNotification,
+  JsonRpcRequest,
+  JsonRpcResponse,
+  JsonRpcSuccess,
+  RequestId,
+} from "./jsonrpc/messages.ts";
+export type { SdkTransport } from "./transport/custom/sdk-adapter.ts";
+export type { MemoryServerEnd } from "./transport/memory/memory.ts";
+export type { SessionVersion } from "./spec/versions.ts";
+export type * from "./spec/types.ts";

@@ -1,0 +1,116 @@
+// Requests that the server asks of us: answered once each, abortable, whatever their handler does.
+// https://modelcontextprotocol.io/specification/2025-11-25/basic#requests
+
+import type { Progress } from "../spec/types.ts";
+import type { JsonRpcErrorObject, JsonRpcRequest, JsonRpcResponse, RequestId } from "./messages.ts";
+import { INTERNAL_ERROR } from "./messages.ts";
+
+export interface InboundContext {
+  /** Aborted when the server cancels its request, or the session ends. */
+  readonly signal: AbortSignal;
+  /** Reports progress, if the server asked for it. */
+  readonly progress: (progress: Progress) => void;
+}
+
+export interface InboundHandlers {
+  /** Resolves to the result; throws {@link RpcError} to answer with that error, anything else is `-32603`. */
+  onRequest(method: string, params: object | undefined, context: InboundContext): Promise<object>;
+  onNotification(method: string, params: object | undefined): void;
+}
+
+/** An error to answer a server's request with. */
+export class RpcError extends Error {
+  readonly code: number;
+  readonly data: unknown;
+
+  constructor(code: number, message: string, data?: unknown) {
+    super(message);
+    this.name = "RpcError";
+    this.code = code;
+    this.data = data;
+  }
+}
+
+/** The server cancelled its request: no answer is sent. */
+const CANCELLED: unique symbol = Symbol("cancelled by the server");
+
+/** How many requests of one server are worked on at once; more are answered with an error. */
+export const MAX_INBOUND = 256;
+
+export class InboundRequests {
+  readonly #options: {
+    readonly handlers: () => InboundHandlers;
+    readonly respond: (response: JsonRpcResponse) => void;
+    readonly notify: (method: string, params: object) => void;
+    readonly onHandlerError: (error: unknown, method: string) => void;
+  };
+  readonly #active: Map<RequestId, AbortController> = new Map();
+
+  constructor(options: {
+    handlers: () => InboundHandlers;
+    respond: (response: JsonRpcResponse) => void;
+    notify: (method: string, params: object) => void;
+    /** A handler threw something that is no {@link RpcError}; the server only learns that it failed. */
+    onHandlerError: (error: unknown, method: string) => void;
+  }) {
+    this.#options = options;
+  }
+
+  /** Requests being worked on. */
+  get activeCount(): number {
+    return this.#active.size;
+  }
+
+  receive(request: JsonRpcRequest): void {
+    if (this.#active.size >= MAX_INBOUND) {
+      const error = { code: INTERNAL_ERROR, message: "too many requests to this client at once" };
+      return this.#options.respond({ jsonrpc: "2.0", id: request.id, error });
+    }
+    void this.#handle(request);
+  }
+
+  /** The server takes a request back. */
+  cancel(id: unknown): void {
+    this.#active.get(id as RequestId)?.abort(CANCELLED);
+  }
+
+  /** The session is over: handlers are told, and nothing is answered any more. */
+  abortAll(reason: unknown): void {
+    for (const controller of this.#active.values()) controller.abort(reason);
+    this.#active.clear();
+  }
+
+  async #handle(request: JsonRpcRequest): Promise<void> {
+    const { id, method, params } = request;
+    const controller = new AbortController();
+    this.#active.set(id, controller);
+    const token = (params as { _meta?: { progressToken?: unknown } } | undefined)?._meta
+      ?.progressToken;
+    const context: InboundContext = {
+      signal: controller.signal,
+      progress: (progress) => {
+        if (token === undefined || controller.signal.aborted) return;
+        this.#options.notify("notifications/progress", { ...progress, progressToken: token });
+      },
+    };
+    let response: JsonRpcResponse;
+    try {
+      const result = await this.#options.handlers().onRequest(method, params, context);
+      response = { jsonrpc: "2.0", id, result };
+    } catch (error) {
+      response = { jsonrpc: "2.0", id, error: this.#errorObject(error, method) };
+    }
+    if (this.#active.get(id) === controller) this.#active.delete(id);
+    if (!controller.signal.aborted) this.#options.respond(response);
+  }
+
+  #errorObject(error: unknown, method: string): JsonRpcErrorObject {
+    if (error instanceof RpcError) {
+      const { code, message, data } = error;
+      return data === undefined ? { code, message } : { code, message, data };
+    }
+    this.#options.onHandlerError(error, method);
+    // What a handler throws may hold anything: the server is told no more than that it failed.
+    return { code: INTERNAL_ERROR, message: `the client's handler for ${method} failed` };
+  }
+}

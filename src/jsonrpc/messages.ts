@@ -1,0 +1,57 @@
+// JSON-RPC 2.0 as MCP uses it. https://www.jsonrpc.org/specification
+
+/** A string or an integer, never `null`; `1` and `"1"` are different ids. */
+export type RequestId = string | number;
+
+export interface JsonRpcRequest {
+  jsonrpc: "2.0";
+  id: RequestId;
+  method: string;
+  params?: object;
+}
+
+export interface JsonRpcNotification {
+  jsonrpc: "2.0";
+  method: string;
+  params?: object;
+}
+
+export interface JsonRpcErrorObject {
+  code: number;
+  message: string;
+  data?: unknown;
+}
+
+export interface JsonRpcSuccess {
+  jsonrpc: "2.0";
+  id: RequestId;
+  result: object;
+}
+
+/** `id` is absent or `null` when the other side could not read the request's. */
+export interface JsonRpcFailure {
+  jsonrpc: "2.0";
+  id?: RequestId | null;
+  error: JsonRpcErrorObject;
+}
+
+export type JsonRpcResponse = JsonRpcSuccess | JsonRpcFailure;
+export type JsonRpcMessage = JsonRpcRequest | JsonRpcNotification | JsonRpcResponse;
+
+export const PARSE_ERROR: -32700 = -32700;
+export const INVALID_REQUEST: -32600 = -32600;
+export const METHOD_NOT_FOUND: -32601 = -32601;
+export const INVALID_PARAMS: -32602 = -32602;
+export const INTERNAL_ERROR: -32603 = -32603;
+
+export function isRequest(message: JsonRpcMessage): message is JsonRpcRequest {
+  return "method" in message && "id" in message;
+}
+
+export function isNotification(message: JsonRpcMessage): message is JsonRpcNotification {
+  return "method" in message && !("id" in message);
+}
+
+export function isResponse(message: JsonRpcMessage): message is JsonRpcResponse {
+  return !("method" in message);
+}

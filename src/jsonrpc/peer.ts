@@ -1,0 +1,380 @@
+// The JSON-RPC peer: who asked what, and who gets the answer. Hot path: `request` and `onMessage`.
+// https://modelcontextprotocol.io/specification/2025-11-25/basic
+
+import type { Clock } from "../core/clock.ts";
+import { McpError, McpResponseError, McpTimeoutError } from "../core/errors.ts";
+import type { McpProtocolError, Sent } from "../core/errors.ts";
+import { excerpt } from "../core/redact.ts";
+import type { Progress } from "../spec/types.ts";
+import { InboundRequests, RpcError } from "./inbound.ts";
+import type { InboundHandlers } from "./inbound.ts";
+import type {
+  JsonRpcFailure,
+  JsonRpcMessage,
+  JsonRpcNotification,
+  JsonRpcRequest,
+  JsonRpcResponse,
+  RequestId,
+} from "./messages.ts";
+import { isNotification, isRequest, METHOD_NOT_FOUND } from "./messages.ts";
+import { runCall } from "./run-call.ts";
+import type { Abandoned, CallControl, CallLimits } from "./run-call.ts";
+import type {
+  Exchange,
+  ExchangeHandle,
+  HeaderList,
+  ResponseHead,
+  Transport,
+  TransportSink,
+} from "./transport.ts";
+
+/** What the era adds to everything that is sent: nothing here, headers on HTTP. */
+export interface Outbound {
+  readonly headers?: HeaderList | undefined;
+  readonly resume?: { readonly headers: HeaderList } | undefined;
+}
+
+export interface PeerRequest {
+  readonly method: string;
+  readonly params?: object | undefined;
+  /** Default: a counter that never repeats in this peer's life. */
+  readonly id?: RequestId | undefined;
+  readonly limits: CallLimits;
+  readonly signal?: AbortSignal | undefined;
+  /** Asks the server for progress; each report also ends the silence. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /**
+   * How to give up on it: tell the server (`notify`), or say nothing (`close`: the stream's end says it,
+   * or, as for `initialize`, it must not be cancelled).
+   */
+  readonly cancel: "notify" | "close";
+  /** Instead of the peer's own. */
+  readonly outbound?: Outbound | undefined;
+  readonly onHead?: ((head: ResponseHead) => void) | undefined;
+}
+
+export interface PeerOptions {
+  /** The server's name in the pool, for errors. */
+  readonly server: string;
+  readonly clock: Clock;
+  readonly transport: Transport;
+  /** What was received and fits nothing: answers to nobody, noise, violations; and callbacks that threw. */
+  readonly onStray: (what: string, cause?: unknown) => void;
+  /** The duplex channel is gone, and with it every call. */
+  readonly onClose: (reason: McpError) => void;
+}
+
+/** A request that waits for its answer; the transport's exchange at the same time. */
+class Pending implements Exchange {
+  readonly id: RequestId;
+  readonly method: string;
+  readonly headers: HeaderList | undefined;
+  readonly resume: { readonly headers: HeaderList } | undefined;
+  readonly onProgress: ((progress: Progress) => void) | undefined;
+  readonly control: CallControl<object>;
+  handle: ExchangeHandle | undefined;
+  sent: Sent = "no";
+  readonly #peer: Peer;
+  readonly #onHead: ((head: ResponseHead) => void) | undefined;
+
+  constructor(
+    peer: Peer,
+    id: RequestId,
+    request: PeerRequest,
+    outbound: Outbound,
+    control: CallControl<object>,
+  ) {
+    this.#peer = peer;
+    this.id = id;
+    this.method = request.method;
+    this.headers = outbound.headers;
+    this.resume = outbound.resume;
+    this.onProgress = request.onProgress;
+    this.#onHead = request.onHead;
+    this.control = control;
+  }
+
+  onWritten(): void {
+    if (this.sent === "no") this.sent = "unknown";
+  }
+
+  onHead(head: ResponseHead): void {
+    this.sent = "yes";
+    this.#onHead?.(head);
+  }
+
+  onFailed(error: McpError): void {
+    this.#peer.fail(this, error);
+  }
+}
+
+export class Peer implements TransportSink {
+  /** Added to every message that does not bring its own; set by the era when a session begins. */
+  outbound: Outbound = {};
+  /** What the server may ask and tell; set by the era. */
+  handlers: InboundHandlers = NO_HANDLERS;
+  readonly inbound: InboundRequests;
+  readonly #options: PeerOptions;
+  readonly #pending: Map<RequestId, Pending> = new Map();
+  readonly #progressWatchers: Map<RequestId, (progress: Progress) => void> = new Map();
+  #nextId = 1;
+  #closed: McpError | undefined;
+
+  constructor(options: PeerOptions) {
+    this.#options = options;
+    this.inbound = new InboundRequests({
+      handlers: () => this.handlers,
+      respond: (response) => this.#sendQuietly(response),
+      notify: (method, params) => this.#sendQuietly({ jsonrpc: "2.0", method, params }),
+      onHandlerError: (error, method) => options.onStray(`the handler for ${method} threw`, error),
+    });
+  }
+
+  /** An id that this peer has not used yet and will not use again. */
+  allocateId(): RequestId {
+    return this.#nextId++;
+  }
+
+  /** Requests without an answer yet. */
+  get pendingCount(): number {
+    return this.#pending.size;
+  }
+
+  /**
+   * Sends a request and waits for its result.
+   *
+   * Rejects with `signal.reason` when aborted, {@link McpTimeoutError} when a limit passes (both tell the
+   * server, if it was written), {@link McpResponseError} with the server's error, or what the transport reports.
+   */
+  request(request: PeerRequest): Promise<object> {
+    const { clock, server } = this.#options;
+    let pending: Pending | undefined;
+    return runCall<object>(
+      {
+        clock,
+        limits: request.limits,
+        signal: request.signal,
+        isOurTurn: () => this.inbound.activeCount > 0,
+      },
+      (control) => {
+        if (this.#closed !== undefined) return control.reject(this.#closed);
+        const id = request.id ?? this.allocateId();
+        if (this.#pending.has(id)) {
+          return control.reject(
+            new McpError(
+              "INVALID_CONFIG",
+              `request id ${JSON.stringify(id)} is already in use by a call to server "${server}"; ids must be unique among calls in flight`,
+              { server, method: request.method },
+            ),
+          );
+        }
+        pending = new Pending(this, id, request, request.outbound ?? this.outbound, control);
+        this.#pending.set(id, pending);
+        const params =
+          request.onProgress === undefined
+            ? request.params
+            : withProgressToken(request.params ?? {}, id);
+        const message: JsonRpcRequest = { jsonrpc: "2.0", id, method: request.method };
+        if (params !== undefined) message.params = params;
+        this.#transmit(message, pending);
+      },
+      (cause) => this.#abandon(request, pending, cause),
+    );
+  }
+
+  /** Sends a notification; resolves when it was taken (HTTP) or written. */
+  notify(method: string, params?: object, outbound?: Outbound): Promise<void> {
+    const message: JsonRpcNotification = { jsonrpc: "2.0", method };
+    if (params !== undefined) message.params = params;
+    return this.#send(message, outbound);
+  }
+
+  /** Reports progress for a token whose request is already answered (a task). Returns the function that stops it. */
+  watchProgress(token: RequestId, onProgress: (progress: Progress) => void): () => void {
+    this.#progressWatchers.set(token, onProgress);
+    return () => this.#progressWatchers.delete(token);
+  }
+
+  /** Ends everything: pending calls reject with `reason`, handlers are aborted. The transport is left alone. */
+  close(reason: McpError): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
+    this.rejectAll(reason);
+    this.inbound.abortAll(reason);
+  }
+
+  /** Rejects every pending call, each with its own copy of what is known about it. */
+  rejectAll(reason: McpError): void {
+    for (const pending of [...this.#pending.values()]) this.fail(pending, reason);
+  }
+
+  // --- from the transport ---
+
+  onMessage(message: JsonRpcMessage | JsonRpcMessage[], exchange?: Exchange): void {
+    if (Array.isArray(message)) {
+      for (const one of message) this.#receive(one, exchange);
+    } else {
+      this.#receive(message, exchange);
+    }
+  }
+
+  onInvalid(error: McpProtocolError): void {
+    this.#options.onStray(error.message);
+  }
+
+  onClose(reason: McpError): void {
+    if (this.#closed !== undefined) return;
+    this.close(reason);
+    this.#options.onClose(reason);
+  }
+
+  /** @internal Called by a pending request whose exchange failed. */
+  fail(pending: Pending, error: McpError): void {
+    if (!this.#pending.delete(pending.id)) return;
+    pending.handle?.close();
+    const sent = error.sent === "yes" ? "yes" : pending.sent;
+    pending.control.reject(
+      error.method === undefined ? error.forCall(pending.method, sent) : error,
+    );
+  }
+
+  // --- private ---
+
+  #receive(message: JsonRpcMessage, exchange: Exchange | undefined): void {
+    if (isRequest(message)) {
+      this.inbound.receive(message);
+    } else if (isNotification(message)) {
+      this.#onNotification(message, exchange);
+    } else {
+      this.#onResponse(message, exchange);
+    }
+  }
+
+  #onResponse(message: JsonRpcResponse, exchange: Exchange | undefined): void {
+    let pending = message.id == null ? undefined : this.#pending.get(message.id);
+    // An error without an id says that the request could not be read: it belongs to the exchange it came on.
+    if (message.id == null && exchange instanceof Pending) pending = exchange;
+    if (pending === undefined || !this.#pending.delete(pending.id)) {
+      this.#options.onStray(
+        `a response with id ${JSON.stringify(message.id)} that no call waits for`,
+      );
+      return;
+    }
+    pending.sent = "yes";
+    // It may have come on another stream than its request's.
+    if (exchange !== pending) pending.handle?.close();
+    if ("error" in message) pending.control.reject(this.#responseError(message, pending));
+    else pending.control.resolve(message.result);
+  }
+
+  #responseError(message: JsonRpcFailure, pending: Pending): McpResponseError {
+    const { code, data } = message.error;
+    const rpcMessage = message.error.message ?? "";
+    return new McpResponseError(
+      `server "${this.#options.server}" answered ${pending.method} with error ${code}: ${excerpt(rpcMessage)}`,
+      { server: this.#options.server, method: pending.method, rpcCode: code, rpcMessage, data },
+    );
+  }
+
+  #onNotification(message: JsonRpcNotification, exchange: Exchange | undefined): void {
+    if (message.method === "notifications/progress") return this.#onProgress(message.params);
+    if (message.method === "notifications/cancelled") {
+      const id = (message.params as { requestId?: unknown } | undefined)?.requestId;
+      return this.inbound.cancel(id);
+    }
+    if (exchange instanceof Pending) exchange.control.touch();
+    this.handlers.onNotification(message.method, message.params);
+  }
+
+  #onProgress(params: object | undefined): void {
+    const { progressToken, ...progress } = (params ?? {}) as Progress & {
+      progressToken?: RequestId;
+    };
+    if (progressToken === undefined || typeof progress.progress !== "number") return;
+    const pending = this.#pending.get(progressToken);
+    if (pending !== undefined) {
+      pending.sent = "yes";
+      pending.control.touch();
+    }
+    const report = pending?.onProgress ?? this.#progressWatchers.get(progressToken);
+    try {
+      report?.(progress);
+    } catch (error) {
+      this.#options.onStray("an onProgress callback threw", error);
+    }
+  }
+
+  #abandon(request: PeerRequest, pending: Pending | undefined, cause: Abandoned): unknown {
+    const { server } = this.#options;
+    if (pending !== undefined && this.#pending.delete(pending.id)) {
+      const reason = cause.why === "aborted" ? "aborted by the caller" : `timeout (${cause.limit})`;
+      if (request.cancel === "notify" && pending.sent !== "no") {
+        const params = { requestId: pending.id, reason };
+        const message: JsonRpcNotification = {
+          jsonrpc: "2.0",
+          method: "notifications/cancelled",
+          params,
+        };
+        this.#sendQuietly(message, request.outbound);
+      }
+      pending.handle?.close();
+    }
+    if (cause.why === "aborted") return cause.reason;
+    const sent = pending?.sent ?? "no";
+    const known =
+      sent === "no" ? "it was never sent" : "it was cancelled; it may have run, wholly or in part";
+    return new McpTimeoutError(
+      cause.limit === "silence"
+        ? `no sign of life from server "${server}" for ${cause.timeoutMs} ms during ${request.method}: ${known}. Raise timeoutMs, or have the tool report progress`
+        : `${request.method} on server "${server}" took longer than the total limit of ${cause.timeoutMs} ms: ${known}. Raise totalTimeoutMs if that is expected`,
+      { server, method: request.method, sent, limit: cause.limit, timeoutMs: cause.timeoutMs },
+    );
+  }
+
+  #transmit(message: JsonRpcRequest, pending: Pending): void {
+    let handle: ExchangeHandle;
+    try {
+      handle = this.#options.transport.send(message, pending);
+    } catch (cause) {
+      // What cannot be serialised (a cycle, a BigInt) is the caller's mistake, and nothing was sent.
+      const { server } = this.#options;
+      const error = new McpError(
+        "INVALID_CONFIG",
+        `the parameters of ${message.method} for server "${server}" cannot be sent: ${(cause as Error).message}`,
+        { server, method: message.method, cause },
+      );
+      return this.fail(pending, error);
+    }
+    if (this.#pending.get(pending.id) === pending) pending.handle = handle;
+    else handle.close();
+  }
+
+  /** For what nobody waits for: if it cannot be sent, whoever needed it learns so by other means. */
+  #sendQuietly(message: JsonRpcNotification | JsonRpcResponse, outbound?: Outbound): void {
+    this.#send(message, outbound).catch(() => {});
+  }
+
+  #send(message: JsonRpcNotification | JsonRpcResponse, outbound = this.outbound): Promise<void> {
+    if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    return new Promise((resolve, reject) => {
+      const exchange: Exchange = {
+        headers: outbound.headers,
+        onAccepted: resolve,
+        onFailed: reject,
+      };
+      this.#options.transport.send(message, exchange);
+    });
+  }
+}
+
+function withProgressToken(params: object, token: RequestId): object {
+  const meta = (params as { _meta?: object })._meta;
+  return { ...params, _meta: { ...meta, progressToken: token } };
+}
+
+const NO_HANDLERS: InboundHandlers = {
+  onRequest: (method) => {
+    throw new RpcError(METHOD_NOT_FOUND, `this client does not offer ${method}`);
+  },
+  onNotification: () => {},
+};

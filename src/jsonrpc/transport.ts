@@ -1,0 +1,105 @@
+// What the peer asks of a transport: to move messages. A transport knows no revision and keeps no call.
+
+import type { McpError, McpProtocolError } from "../core/errors.ts";
+import type { JsonRpcMessage } from "./messages.ts";
+
+/** Where a transport delivers what it reads. */
+export interface TransportSink {
+  /**
+   * One parsed message, or the array of 2025-03-26. `exchange` is the exchange on whose stream it came,
+   * if it came on one.
+   */
+  onMessage(message: JsonRpcMessage | JsonRpcMessage[], exchange?: Exchange): void;
+  /** Something that is no message, on a channel that lives on; already capped and cleaned. */
+  onInvalid(error: McpProtocolError): void;
+  /** The channel is gone (process exit, stream lost, or `close()`): called once, last. */
+  onClose(reason: McpError): void;
+}
+
+/** A flat list: name, value, name, value. The same array is passed again and again, and never changed. */
+export type HeaderList = readonly string[];
+
+/** One message on its way: what the transport needs to send it, and what it reports about it. */
+export interface Exchange {
+  /** Headers that the era demands, in addition to the transport's and the user's own. HTTP only. */
+  readonly headers?: HeaderList | undefined;
+  /** Resume a stream that broke after an event id, by GET with these headers. HTTP only. Absent: never. */
+  readonly resume?: { readonly headers: HeaderList } | undefined;
+  /** The message's first byte was handed to the operating system: from here on it may run. */
+  onWritten?(): void;
+  /** The response's head, before any message of its body. HTTP only. */
+  onHead?(head: ResponseHead): void;
+  /** A message that asks for no answer was taken by the server (HTTP) or written (others). */
+  onAccepted?(): void;
+  /**
+   * The message could not be sent, or its stream ended for good without the response.
+   * Called at most once, and never after the response was delivered or `close()` was called.
+   */
+  onFailed(error: McpError): void;
+}
+
+export interface ResponseHead {
+  readonly status: number;
+  /** Value of a header, by lower-case name. */
+  header(name: string): string | undefined;
+}
+
+/** Ends the exchange: what is unsent is not sent, its stream is closed. No effect once it is over. */
+export interface ExchangeHandle {
+  close(): void;
+}
+
+interface TransportBase {
+  /** For messages and status: `stdio`, `http`, `sse`, `memory`, `custom`. */
+  readonly kind: string;
+  /** Where the server is, without secrets: a URL, or the command's name. */
+  readonly address: string;
+  /**
+   * Makes the channel usable; nothing is delivered before. HTTP has nothing to do here.
+   *
+   * @throws {McpError} `CONNECTION_FAILED` and others, or the signal's reason.
+   */
+  start(sink: TransportSink, signal: AbortSignal): Promise<void>;
+  send(message: JsonRpcMessage, exchange: Exchange): ExchangeHandle;
+  /** Frees everything. Every pending exchange is over without a report. Idempotent. Never rejects. */
+  close(): Promise<void>;
+}
+
+/** One channel for all messages, in both directions; its loss loses every call. */
+export interface DuplexTransport extends TransportBase {
+  readonly channel: "duplex";
+  /** Told the negotiated revision after a handshake. */
+  negotiated?(protocolVersion: string): void;
+}
+
+/** Each message is an exchange of its own, with a stream of its own. */
+export interface ExchangeTransport extends TransportBase {
+  readonly channel: "exchange";
+  /** Opens the stream on which the server speaks without being asked (GET). */
+  listen(options: ListenOptions): ExchangeHandle;
+  /** Ends a session on the server (DELETE). Bounded by `timeoutMs`. Never rejects. */
+  endSession(headers: HeaderList, timeoutMs: number): Promise<void>;
+}
+
+export interface ListenOptions {
+  readonly headers: HeaderList;
+  /** Cursor of an earlier stream of the same session. */
+  readonly lastEventId?: string | undefined;
+  /** The stream is up. */
+  onOpen(): void;
+  /** The stream is over, or was never there. Called once, and never after `close()`. */
+  onEnd(end: ListenEnd): void;
+}
+
+export interface ListenEnd {
+  readonly opened: boolean;
+  /** Absent when the server ended it in good order, or answered that it offers none. */
+  readonly error: McpError | undefined;
+  /** Status of the response, if there was one. */
+  readonly status: number | undefined;
+  readonly lastEventId: string | undefined;
+  /** The server's last `retry:`, milliseconds. */
+  readonly retryMs: number | undefined;
+}
+
+export type Transport = DuplexTransport | ExchangeTransport;

@@ -1,0 +1,38 @@
+// Connects many servers at once: none waits for another, none breaks another.
+
+import { McpError } from "../core/errors.ts";
+import type { Member } from "./member.ts";
+
+export interface ConnectReport {
+  /** In the order in which they were added. */
+  readonly connected: readonly string[];
+  /** Why each of the others is not; attempts go on unless its state is `failed` or `auth-required`. */
+  readonly failed: { readonly [server: string]: McpError };
+  /** Lazy and disabled servers: not tried. */
+  readonly skipped: readonly string[];
+}
+
+export async function connectAll(
+  members: readonly Member[],
+  signal: AbortSignal | undefined,
+): Promise<ConnectReport> {
+  const connected: string[] = [];
+  const failed: { [server: string]: McpError } = {};
+  const isSkipped = ({ server, connection }: Member): boolean =>
+    server.disabled || (server.lazy && connection.state === "idle");
+  await Promise.all(
+    members
+      .filter((member) => !isSkipped(member))
+      .map(async (member) => {
+        try {
+          await member.connect(signal);
+          connected.push(member.name);
+        } catch (error) {
+          if (!(error instanceof McpError) || member.server.required) throw error;
+          failed[member.name] = error;
+        }
+      }),
+  );
+  const inOrder = members.map((member) => member.name).filter((name) => connected.includes(name));
+  return { connected: inOrder, failed, skipped: members.filter(isSkipped).map(({ name }) => name) };
+}

@@ -1,0 +1,35 @@
+// What the pool tells, as a typed map.
+
+import type { McpError } from "../core/errors.ts";
+import type { PoolTool } from "../catalog/pool-tool.ts";
+import type { Implementation, LogLevel } from "../spec/types.ts";
+
+export interface PoolEvents {
+  "server.connecting": { server: string };
+  "server.connected": { server: string; protocolVersion: string; serverInfo: Implementation };
+  /** The connection broke; attempts to make it again go on. */
+  "server.disconnected": { server: string; error: McpError | undefined };
+  /** A connection was made again, or a session that the server forgot was renewed. */
+  "server.reconnected": { server: string; reason: "connection-lost" | "session-lost" };
+  /** Given up: only `connect()` tries again. */
+  "server.failed": { server: string; error: McpError };
+  "server.auth-required": { server: string; error: McpError };
+  "server.closed": { server: string };
+  /** A server's tools are others than before. */
+  "tools.changed": {
+    server: string;
+    added: readonly PoolTool[];
+    removed: readonly PoolTool[];
+    changed: readonly PoolTool[];
+  };
+  "resources.changed": { server: string };
+  "prompts.changed": { server: string };
+  /** A resource that somebody subscribed to. */
+  "resource.updated": { server: string; uri: string };
+  /** A server's log message. */
+  log: { server: string; level: LogLevel; logger: string | undefined; data: unknown };
+  /** Something is wrong that does not fail a call. `server` is absent if it concerns the pool. */
+  warning: { server: string | undefined; message: string; cause: unknown };
+}
+
+export type PoolEvent = keyof PoolEvents;

@@ -1,0 +1,126 @@
+// Lists over one server, or over all that can be asked.
+
+import { isHashed, splitToolName, toPoolName } from "../catalog/names.ts";
+import { listAll } from "../catalog/pages.ts";
+import type {
+  PoolPrompt,
+  PoolResource,
+  PoolResourceTemplate,
+  PoolTool,
+} from "../catalog/pool-tool.ts";
+import type { CallOptions } from "../connection/call.ts";
+import { McpConfigError } from "../core/errors.ts";
+import type { Prompt, Resource, ResourceTemplate, ServerCapabilities } from "../spec/types.ts";
+import type { Member } from "./member.ts";
+import type { Members } from "./members.ts";
+
+export class Listings {
+  readonly #members: Members;
+  readonly #onLeftOut: (server: string, cause: unknown) => void;
+  /** Prompts whose own name cannot be read off their name in the pool. */
+  readonly #promptNames: Map<string, string> = new Map();
+
+  constructor(members: Members, onLeftOut: (server: string, cause: unknown) => void) {
+    this.#members = members;
+    this.#onLeftOut = onLeftOut;
+  }
+
+  tools(name: string | undefined, options: CallOptions): Promise<readonly PoolTool[]> {
+    return this.#over(name, options, (member) => member.listTools(options));
+  }
+
+  resources(name: string | undefined, options: CallOptions): Promise<PoolResource[]> {
+    return this.#over(name, options, async (member) => {
+      if (!(await offers(member, "resources", options))) return [];
+      const items = await listAll<Resource>(
+        member.connection,
+        "resources/list",
+        "resources",
+        options,
+      );
+      return items.map((resource) => {
+        return { uri: resource.uri, name: resource.name, server: member.name, resource };
+      });
+    });
+  }
+
+  templates(name: string | undefined, options: CallOptions): Promise<PoolResourceTemplate[]> {
+    return this.#over(name, options, async (member) => {
+      if (!(await offers(member, "resources", options))) return [];
+      const items = await listAll<ResourceTemplate>(
+        member.connection,
+        "resources/templates/list",
+        "resourceTemplates",
+        options,
+      );
+      return items.map((template) => {
+        const { uriTemplate } = template;
+        return { uriTemplate, name: template.name, server: member.name, template };
+      });
+    });
+  }
+
+  prompts(name: string | undefined, options: CallOptions): Promise<PoolPrompt[]> {
+    return this.#over(name, options, async (member) => {
+      if (!(await offers(member, "prompts", options))) return [];
+      const items = await listAll<Prompt>(member.connection, "prompts/list", "prompts", options);
+      return items.map((prompt) => {
+        const poolName = toPoolName(member.name, prompt.name);
+        if (isHashed(poolName)) this.#promptNames.set(poolName, prompt.name);
+        const description = prompt.description ?? "";
+        return { name: poolName, description, server: member.name, prompt };
+      });
+    });
+  }
+
+  /** The server that is meant by `server__prompt`, and its own name for the prompt. */
+  async resolvePrompt(
+    name: string,
+    options: CallOptions,
+  ): Promise<{ member: Member; prompt: string }> {
+    const parts = typeof name === "string" ? splitToolName(name) : undefined;
+    if (parts === undefined) {
+      throw new McpConfigError(
+        `prompt name ${JSON.stringify(name)} is not of the form server__prompt; listPrompts gives the names`,
+        { path: "name" },
+      );
+    }
+    const member = this.#members.get(parts.server);
+    if (!isHashed(name)) return { member, prompt: parts.tool };
+    if (!this.#promptNames.has(name)) await this.prompts(member.name, options);
+    return { member, prompt: this.#promptNames.get(name) ?? parts.tool };
+  }
+
+  /** One server's failure fails its own listing; among many it is left out and reported. */
+  async #over<T>(
+    name: string | undefined,
+    options: CallOptions,
+    list: (member: Member) => Promise<readonly T[]>,
+  ): Promise<T[]> {
+    if (name !== undefined) return [...(await list(this.#members.get(name)))];
+    const askable = this.#members.all.filter(
+      ({ server, connection }) =>
+        !server.disabled && !["failed", "auth-required"].includes(connection.state),
+    );
+    const lists = await Promise.all(
+      askable.map((member) =>
+        list(member).catch((cause: unknown) => {
+          options.signal?.throwIfAborted();
+          this.#onLeftOut(member.name, cause);
+          return [];
+        }),
+      ),
+    );
+    return lists.flat();
+  }
+}
+
+/** Whether the server declared it: what it did not, is not asked of it (checklist 2.12). */
+async function offers(
+  member: Member,
+  capability: keyof ServerCapabilities,
+  options: CallOptions,
+): Promise<boolean> {
+  const { capabilities } = await member.connection.ready(options);
+  return capabilities[capability] !== undefined;
+}

@@ -1,0 +1,187 @@
+// One server as a member of the pool: its connection, and the upkeep of its part of the catalogue.
+
+import type { Catalog } from "../catalog/catalog.ts";
+import { Coalesced } from "../catalog/coalesce.ts";
+import { listAll } from "../catalog/pages.ts";
+import { toPoolTools } from "../catalog/pool-tool.ts";
+import type { PoolTool } from "../catalog/pool-tool.ts";
+import type { CallOptions } from "../connection/call.ts";
+import { Connection } from "../connection/connection.ts";
+import type { ResolvedServer } from "../connection/options.ts";
+import type { ConnectionStateName } from "../connection/state.ts";
+import type { Clock } from "../core/clock.ts";
+import type { McpError } from "../core/errors.ts";
+import { McpClosedError } from "../core/errors.ts";
+import { redactUrl } from "../core/redact.ts";
+import type { ClientHandlers } from "../eras/handlers.ts";
+import type { Implementation, Tool } from "../spec/types.ts";
+import type { PoolEvent, PoolEvents } from "./events.ts";
+import type { ServerStatus } from "./status.ts";
+
+export interface MemberDependencies {
+  readonly clock: Clock;
+  readonly clientInfo: Implementation;
+  readonly handlers: ClientHandlers;
+  readonly catalog: Catalog;
+  readonly emit: <K extends PoolEvent>(event: K, payload: PoolEvents[K]) => void;
+  readonly onResourceUpdated: (server: string, uri: string) => void;
+}
+
+export class Member {
+  readonly name: string;
+  readonly server: ResolvedServer;
+  readonly connection: Connection;
+  readonly #catalog: Catalog;
+  readonly #emit: MemberDependencies["emit"];
+  readonly #refreshing: Coalesced<void>;
+  /** The refresh that the last new session began; `undefined` before the first. */
+  #loading: Promise<void> | undefined;
+  #wasReady = false;
+
+  constructor(server: ResolvedServer, dependencies: MemberDependencies) {
+    const { name } = server;
+    this.name = name;
+    this.server = server;
+    this.#catalog = dependencies.catalog;
+    this.#emit = dependencies.emit;
+    this.#refreshing = new Coalesced(() => this.#fetchTools({}).then(() => {}));
+    this.connection = new Connection(server, dependencies, {
+      onState: (next, previous, error) => this.#onState(next, previous, error),
+      onSession: (renewed) => this.#onSession(renewed),
+      onListChanged: (kind) => {
+        if (kind === "tools") this.#refreshQuietly();
+        else this.#emit(`${kind}.changed`, { server: name });
+      },
+      onResourceUpdated: (uri) => dependencies.onResourceUpdated(name, uri),
+      onLog: ({ level, logger, data }) => this.#emit("log", { server: name, level, logger, data }),
+      onWarning: (message, cause) => this.warn(message, cause),
+    });
+  }
+
+  warn(message: string, cause?: unknown): void {
+    this.#emit("warning", { server: this.name, message, cause });
+  }
+
+  /** One attempt to connect and to load the tools. */
+  async connect(signal?: AbortSignal): Promise<void> {
+    await this.connection.connect(signal);
+    await this.#loading;
+  }
+
+  /** Waits until the server can be asked and its tools are known. */
+  async loaded(options: CallOptions): Promise<void> {
+    await this.connection.ready(options);
+    await this.#loading;
+  }
+
+  /** Fresh from the server; the catalogue follows. */
+  listTools(options: CallOptions): Promise<readonly PoolTool[]> {
+    return this.#fetchTools(options);
+  }
+
+  async close(drainMs: number): Promise<void> {
+    await this.connection.close(drainMs);
+    const difference = this.#catalog.removeServer(this.name);
+    if (difference !== undefined) this.#emit("tools.changed", { server: this.name, ...difference });
+  }
+
+  status(): ServerStatus {
+    const { connection, server } = this;
+    return {
+      server: this.name,
+      state: server.disabled ? "disabled" : connection.state,
+      address: addressOf(server),
+      ...connection.description,
+      tools: this.#catalog.toolsOf(this.name).length,
+      counts: connection.counts,
+      lastError: connection.lastError?.toJSON(),
+      latencyMs: connection.latencyMs,
+    };
+  }
+
+  #onState(next: ConnectionStateName, previous: ConnectionStateName, error?: McpError): void {
+    const server = this.name;
+    switch (next) {
+      case "connecting":
+        return this.#emit("server.connecting", { server });
+      case "ready":
+        return this.#onReady();
+      case "backoff":
+        // An attempt that fails is no disconnection of what was not connected.
+        if (previous === "ready") this.#emit("server.disconnected", { server, error });
+        return;
+      case "failed":
+      case "auth-required":
+        this.#setTools([]);
+        if (error !== undefined) this.#emit(`server.${next}`, { server, error });
+        return;
+      case "closed":
+        return this.#emit("server.closed", { server });
+      case "idle":
+      case "draining":
+        return;
+    }
+  }
+
+  #onReady(): void {
+    const { description } = this.connection;
+    if (description === undefined) return;
+    const { protocolVersion, serverInfo } = description;
+    if (this.#wasReady) {
+      this.#emit("server.reconnected", { server: this.name, reason: "connection-lost" });
+    } else {
+      this.#emit("server.connected", { server: this.name, protocolVersion, serverInfo });
+    }
+    this.#wasReady = true;
+  }
+
+  #onSession(renewed: boolean): void {
+    if (renewed) {
+      this.#emit("server.reconnected", { server: this.name, reason: "session-lost" });
+      return this.#refreshQuietly();
+    }
+    this.#loading = this.#refreshing.run();
+    // Whoever waits for it gets the error; if nobody does, it is a warning.
+    this.#loading.catch((cause: unknown) => this.#warnUnlessClosed(cause));
+  }
+
+  #refreshQuietly(): void {
+    this.#refreshing.run().catch((cause: unknown) => this.#warnUnlessClosed(cause));
+  }
+
+  #warnUnlessClosed(cause: unknown): void {
+    if (!(cause instanceof McpClosedError)) this.warn("the tools could not be listed", cause);
+  }
+
+  async #fetchTools(options: CallOptions): Promise<readonly PoolTool[]> {
+    const { capabilities } = await this.connection.ready(options);
+    const listed =
+      capabilities.tools === undefined
+        ? []
+        : await listAll<Tool>(this.connection, "tools/list", "tools", options);
+    const { tools, limits } = this.server;
+    this.#setTools(
+      toPoolTools(this.name, listed, { ...tools, maxCount: limits.tools }, (message) =>
+        this.warn(message),
+      ),
+    );
+    return this.#catalog.toolsOf(this.name);
+  }
+
+  #setTools(tools: readonly PoolTool[]): void {
+    const difference = this.#catalog.setTools(this.name, tools);
+    if (difference !== undefined) this.#emit("tools.changed", { server: this.name, ...difference });
+  }
+}
+
+function addressOf(server: ResolvedServer): string {
+  const { target } = server;
+  switch (target.kind) {
+    case "http":
+      return redactUrl(target.url);
+    case "stdio":
+      return target.command;
+    case "custom":
+      return "custom transport";
+  }
+}

@@ -1,0 +1,77 @@
+// The servers of a pool by name, and the errors for names that it does not have.
+
+import { closest } from "fastest-levenshtein";
+import { checkServerName } from "../catalog/names.ts";
+import { resolveServer } from "../connection/options.ts";
+import type { ConnectionOptions } from "../connection/config-types.ts";
+import { McpConfigError } from "../core/errors.ts";
+import { Member } from "./member.ts";
+import type { MemberDependencies } from "./member.ts";
+
+export class Members {
+  readonly #byName: Map<string, Member> = new Map();
+  readonly #defaults: ConnectionOptions;
+  readonly #dependenciesFor: (server: string) => MemberDependencies;
+
+  constructor(
+    defaults: ConnectionOptions,
+    dependenciesFor: (server: string) => MemberDependencies,
+  ) {
+    this.#defaults = defaults;
+    this.#dependenciesFor = dependenciesFor;
+  }
+
+  get all(): readonly Member[] {
+    return [...this.#byName.values()];
+  }
+
+  /** @throws {McpConfigError} for a bad name, a name that is taken, or a bad configuration. */
+  add(name: string, config: unknown): Member {
+    checkServerName(name);
+    if (this.#byName.has(name)) {
+      throw new McpConfigError(
+        `server "${name}" is already in the pool: remove it first, or choose another name`,
+        { server: name, path: `servers.${name}` },
+      );
+    }
+    const server = resolveServer(name, config, this.#defaults);
+    const dependencies = this.#dependenciesFor(name);
+    const member = new Member(server, dependencies);
+    this.#byName.set(name, member);
+    dependencies.catalog.addServer(name);
+    return member;
+  }
+
+  find(name: string): Member | undefined {
+    return this.#byName.get(name);
+  }
+
+  /** @throws {McpConfigError} `SERVER_NOT_FOUND`, with the closest name. */
+  get(name: string): Member {
+    const member = this.#byName.get(name);
+    if (member === undefined) throw this.#notFound(name);
+    if (member.server.disabled) {
+      throw new McpConfigError(`server "${name}" is disabled in its configuration`, {
+        server: name,
+        path: `servers.${name}.disabled`,
+      });
+    }
+    return member;
+  }
+
+  delete(name: string): void {
+    this.#byName.delete(name);
+  }
+
+  #notFound(name: string): McpConfigError {
+    const names = [...this.#byName.keys()];
+    const shown = typeof name === "string" ? `"${name.slice(0, 64)}"` : String(name);
+    const hint =
+      names.length === 0
+        ? "the pool has no servers yet; use addClient"
+        : `did you mean "${closest(String(name), names)}"? The pool has ${names.slice(0, 20).join(", ")}`;
+    return new McpConfigError(`no server ${shown} in the pool; ${hint}`, {
+      code: "SERVER_NOT_FOUND",
+    });
+  }
+}

@@ -1,0 +1,144 @@
+// What may be said about the pool, checked and filled.
+
+import * as v from "valibot";
+import { systemClock } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
+import { McpConfigError } from "../core/errors.ts";
+import { VERSION } from "../core/version.ts";
+import { checkConnectionOptions, checkShape } from "../connection/validate.ts";
+import type { ConnectionOptions, ServerConfig } from "../connection/config-types.ts";
+import type { HandlerContext } from "../eras/handlers.ts";
+import { checkRoots } from "../eras/roots.ts";
+import type {
+  CreateMessageParams,
+  CreateMessageResult,
+  ElicitFormParams,
+  ElicitResult,
+  ElicitUrlParams,
+  Implementation,
+  LogMessage,
+  Root,
+} from "../spec/types.ts";
+
+export type ElicitFormHandler = (
+  params: ElicitFormParams,
+  context: HandlerContext,
+) => ElicitResult | Promise<ElicitResult>;
+
+export type ElicitUrlHandler = (
+  params: ElicitUrlParams,
+  context: HandlerContext,
+) => ElicitResult | Promise<ElicitResult>;
+
+export type SamplingHandler = (
+  params: CreateMessageParams,
+  context: HandlerContext,
+) => CreateMessageResult | Promise<CreateMessageResult>;
+
+export interface PoolOptions extends ConnectionOptions {
+  /** The shape of `mcp.json`'s `mcpServers`: name to configuration. */
+  servers?: Readonly<Record<string, ServerConfig>>;
+  /** What servers are told about the application. Default: this package. */
+  clientInfo?: Implementation;
+  /**
+   * Answers servers that need input from a person. A function answers forms; `{ url }` also takes visits to a URL.
+   * Fields left out of accepted content are filled with the schema's defaults.
+   */
+  onElicitation?: ElicitFormHandler | { form?: ElicitFormHandler; url?: ElicitUrlHandler };
+  /**
+   * Answers servers that want a completion from a model. Throw `SamplingRefusedError` if a person refuses.
+   * `tools` and `context`: the handler understands `tools` and `includeContext`.
+   */
+  onSampling?: SamplingHandler | { handler: SamplingHandler; tools?: boolean; context?: boolean };
+  /** The folders that servers may see, for all, or by server. */
+  roots?: readonly Root[] | ((server: string) => readonly Root[] | Promise<readonly Root[]>);
+  /** Called with each log message of a server; the `log` event has the same. */
+  onLog?: (message: LogMessage, context: { readonly server: string }) => void;
+  /** Time and randomness, for tests. */
+  clock?: Clock;
+}
+
+export interface ResolvedPoolOptions {
+  readonly servers: Readonly<Record<string, ServerConfig>>;
+  readonly defaults: ConnectionOptions;
+  readonly clientInfo: Implementation;
+  readonly clock: Clock;
+  readonly elicitForm: ElicitFormHandler | undefined;
+  readonly elicitUrl: ElicitUrlHandler | undefined;
+  readonly sample: SamplingHandler | undefined;
+  readonly sampling: { readonly tools: boolean; readonly context: boolean };
+  readonly roots: PoolOptions["roots"];
+  readonly onLog: PoolOptions["onLog"];
+}
+
+const aFunction = v.custom<() => void>(
+  (value) => typeof value === "function",
+  "must be a function",
+);
+
+const optionsSchema = v.strictObject({
+  servers: v.optional(v.record(v.string(), v.unknown())),
+  clientInfo: v.optional(v.looseObject({ name: v.string(), version: v.string() })),
+  onElicitation: v.optional(
+    v.union([
+      aFunction,
+      v.strictObject({ form: v.optional(aFunction), url: v.optional(aFunction) }),
+    ]),
+  ),
+  onSampling: v.optional(
+    v.union([
+      aFunction,
+      v.strictObject({
+        handler: aFunction,
+        tools: v.optional(v.boolean()),
+        context: v.optional(v.boolean()),
+      }),
+    ]),
+  ),
+  roots: v.optional(v.union([v.array(v.unknown()), aFunction])),
+  onLog: v.optional(aFunction),
+  clock: v.optional(v.object({ now: aFunction, setTimer: aFunction, clearTimer: aFunction })),
+});
+
+/** @throws {McpConfigError} naming the option. */
+export function resolvePoolOptions(options: unknown): ResolvedPoolOptions {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    throw new McpConfigError(
+      "the options of McpClientPool must be an object, as in { servers: {} }",
+    );
+  }
+  const { servers, clientInfo, onElicitation, onSampling, roots, onLog, clock, ...defaults } =
+    options as PoolOptions;
+  checkConnectionOptions("", defaults, Object.keys(optionsSchema.entries));
+  checkShape(
+    optionsSchema,
+    "",
+    Object.fromEntries(
+      Object.entries({
+        servers,
+        clientInfo,
+        onElicitation,
+        onSampling,
+        roots,
+        onLog,
+        clock,
+      }).filter(([, value]) => value !== undefined),
+    ),
+  );
+  if (Array.isArray(roots)) checkRoots(roots as readonly Root[]);
+  const elicitation =
+    typeof onElicitation === "function" ? { form: onElicitation } : (onElicitation ?? {});
+  const sampling = typeof onSampling === "function" ? { handler: onSampling } : onSampling;
+  return Object.freeze({
+    servers: servers ?? {},
+    defaults,
+    clientInfo: clientInfo ?? { name: "mcp-client-pool", version: VERSION },
+    clock: clock ?? systemClock,
+    elicitForm: elicitation.form,
+    elicitUrl: elicitation.url,
+    sample: sampling?.handler,
+    sampling: { tools: sampling?.tools ?? false, context: sampling?.context ?? false },
+    roots,
+    onLog,
+  });
+}

@@ -1,0 +1,482 @@
+// McpClientPool: many MCP servers as one object. Finds who is meant, and leaves the rest to them.
+
+import { Catalog } from "../catalog/catalog.ts";
+import { splitToolName } from "../catalog/names.ts";
+import { OutputChecker } from "../catalog/output-check.ts";
+import type {
+  PoolPrompt,
+  PoolResource,
+  PoolResourceTemplate,
+  PoolTool,
+} from "../catalog/pool-tool.ts";
+import type { CallOptions } from "../connection/call.ts";
+import type { HttpServerConfig, ServerConfig, ServerOptions } from "../connection/config-types.ts";
+import {
+  McpClosedError,
+  McpConfigError,
+  McpError,
+  McpProtocolError,
+  McpToolNotFoundError,
+} from "../core/errors.ts";
+import { Emitter } from "../core/emitter.ts";
+import type { Listener } from "../core/emitter.ts";
+import { checkRoots } from "../eras/roots.ts";
+import { LOG_LEVELS } from "../spec/types.ts";
+import type {
+  CallToolResult,
+  Completion,
+  CompletionArgument,
+  CompletionContext,
+  CompletionReference,
+  GetPromptResult,
+  JsonObject,
+  LogLevel,
+  ReadResourceResult,
+  Root,
+} from "../spec/types.ts";
+import { checkCallOptions, checkObject, checkString } from "./call-options.ts";
+import { connectAll } from "./connect-all.ts";
+import type { ConnectReport } from "./connect-all.ts";
+import type { PoolEvent, PoolEvents } from "./events.ts";
+import { Listings } from "./listings.ts";
+import type { Member } from "./member.ts";
+import { Members } from "./members.ts";
+import { resolvePoolOptions } from "./options.ts";
+import type { PoolOptions, ResolvedPoolOptions } from "./options.ts";
+import type { ServerStatus } from "./status.ts";
+import { Subscriptions } from "./subscriptions.ts";
+import type { ResourceListener, ResourceSubscription } from "./subscriptions.ts";
+
+/** How long `closeAll` and `removeClient` let calls in flight go on by default, milliseconds. */
+export const DEFAULT_DRAIN_MS = 5_000;
+
+/**
+ * Live connections to many MCP servers, their tools as one catalogue, every call routed and supervised.
+ *
+ * ```ts
+ * await using pool = new McpClientPool({ servers: { files: { command: "npx", args: ["-y", "…"] } } });
+ * await pool.connect();
+ * const result = await pool.callTool("files__read_file", { path: "a.txt" });
+ * ```
+ *
+ * Methods reject with {@link McpError} and its subclasses, an aborted call with `signal.reason`.
+ * No method writes to the console; listen to `warning` and `log`.
+ */
+export class McpClientPool implements AsyncDisposable {
+  readonly #options: ResolvedPoolOptions;
+  readonly #emitter: Emitter<PoolEvents>;
+  readonly #catalog: Catalog = new Catalog();
+  readonly #members: Members;
+  readonly #listings: Listings;
+  readonly #subscriptions: Subscriptions = new Subscriptions();
+  readonly #outputs: OutputChecker;
+  readonly #removing: Set<Promise<void>> = new Set();
+  #roots: PoolOptions["roots"];
+  #closing: Promise<void> | undefined;
+
+  /** Connects to nothing yet. @throws {McpConfigError} naming the option that is wrong. */
+  constructor(options: PoolOptions = {}) {
+    this.#options = resolvePoolOptions(options);
+    this.#roots = this.#options.roots;
+    this.#emitter = new Emitter((cause, event) => {
+      // A `warning` listener that throws cannot be told of by a warning.
+      if (event !== "warning") this.#warn(undefined, `a listener of "${event}" threw`, cause);
+    });
+    this.#outputs = new OutputChecker((tool, cause) => {
+      const server = splitToolName(tool)?.server;
+      this.#warn(
+        server,
+        `the output schema of "${tool}" cannot be compiled; results are not checked`,
+        cause,
+      );
+    });
+    this.#members = new Members(this.#options.defaults, (server) => ({
+      clock: this.#options.clock,
+      clientInfo: this.#options.clientInfo,
+      handlers: this.#handlersFor(server),
+      catalog: this.#catalog,
+      emit: (event, payload) => this.#emit(event, payload),
+      onResourceUpdated: (name, uri) => {
+        this.#subscriptions.deliver(name, uri);
+        this.#emit("resource.updated", { server: name, uri });
+      },
+    }));
+    this.#listings = new Listings(this.#members, (server, cause) =>
+      this.#warn(server, "left out of a listing", cause),
+    );
+    for (const [name, config] of Object.entries(this.#options.servers)) {
+      this.#members.add(name, config);
+    }
+  }
+
+  // --- servers ---
+
+  /**
+   * Connects all servers that are neither lazy nor disabled, in parallel: each is usable as soon as it is
+   * connected, whatever the others do. Call it again to retry those that failed.
+   *
+   * @returns who is connected and who is not, and why, once each has had one attempt.
+   * @throws {McpError} of a `required` server, as soon as it fails.
+   */
+  async connect(options: { signal?: AbortSignal } = {}): Promise<ConnectReport> {
+    this.#checkOpen();
+    return connectAll(this.#members.all, options.signal);
+  }
+
+  /**
+   * Adds a server, connects to it and loads its tools (unless it is lazy). If that fails it is not added.
+   *
+   * @param name 1 to 32 of `A-Za-z0-9_-`, without `__`, not ending in `_`
+   * @param server a URL, or a configuration
+   * @param options in addition to those in `server`
+   * @throws {McpConfigError} for bad input or a name that is taken; {@link McpError} if it cannot be reached.
+   */
+  async addClient(
+    name: string,
+    server: string | URL | ServerConfig,
+    options: Omit<HttpServerConfig, "url"> | ServerOptions = {},
+  ): Promise<void> {
+    this.#checkOpen();
+    checkObject("options", options);
+    const given = typeof server === "string" || server instanceof URL ? { url: server } : server;
+    checkObject(`servers.${name}`, given);
+    const member = this.#members.add(name, { ...given, ...options });
+    if (member.server.lazy || member.server.disabled) return;
+    try {
+      await member.connect();
+    } catch (error) {
+      await this.#remove(member, 0);
+      throw error;
+    }
+  }
+
+  /** Lets its calls in flight end, at most `drainMs` (default 5,000), then closes it and drops its tools. */
+  async removeClient(name: string, options: { drainMs?: number } = {}): Promise<void> {
+    this.#checkOpen();
+    const member = this.#members.find(name) ?? this.#members.get(name);
+    await this.#remove(member, options.drainMs ?? DEFAULT_DRAIN_MS);
+  }
+
+  /** Every server as it is now, in the order in which they were added. */
+  status(): readonly ServerStatus[] {
+    return this.#members.all.map((member) => member.status());
+  }
+
+  /**
+   * Ends everything: no new calls; those in flight have `drainMs` (default 5,000) to end; then sessions are
+   * ended, sockets closed, and child processes stopped with all their children. Idempotent; never rejects.
+   */
+  closeAll(options: { drainMs?: number } = {}): Promise<void> {
+    this.#closing ??= this.#closeAll(options.drainMs ?? DEFAULT_DRAIN_MS);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.closeAll();
+  }
+
+  // --- tools ---
+
+  /**
+   * All tools of all servers: a frozen array, by server as added, then as each server lists them. It follows
+   * reconnects, removals and the servers' own changes; the `tools.changed` event says when it is another.
+   */
+  get allTools(): readonly PoolTool[] {
+    return this.#catalog.tools;
+  }
+
+  /** Fresh from one server, every page; without a name, from all that can be asked. */
+  async listTools(name?: string, options: CallOptions = {}): Promise<readonly PoolTool[]> {
+    this.#checkOpen();
+    return this.#listings.tools(name, checkCallOptions(options));
+  }
+
+  /**
+   * Calls a tool by its name in the pool, `server__tool`. Hot path.
+   *
+   * A result with `isError: true` is a result. Waits for a server that is being reconnected.
+   *
+   * @param args the tool's arguments, sent as they are; the server validates them
+   * @throws {McpToolNotFoundError} with near matches; {@link McpOutcomeUnknownError} if the answer was lost and
+   *   the call may have run; {@link McpTimeoutError}; {@link McpResponseError}; {@link McpConnectionError}.
+   */
+  async callTool(
+    name: string,
+    args?: { readonly [key: string]: unknown },
+    options: CallOptions = {},
+  ): Promise<CallToolResult> {
+    this.#checkOpen();
+    checkObject("the arguments of a tool", args);
+    checkCallOptions(options);
+    const tool = this.#catalog.find(name) ?? (await this.#findTool(name, options));
+    const member = this.#members.get(tool.server);
+    const params = { name: tool.tool.name, arguments: args ?? {} };
+    const result = (await member.connection.request(
+      "tools/call",
+      params,
+      options,
+      tool.tool,
+    )) as CallToolResult;
+    if (tool.tool.outputSchema !== undefined) await this.#checkOutput(member, tool, result);
+    return result;
+  }
+
+  // --- any request ---
+
+  /** Sends any JSON-RPC request to a server, and gives its result. */
+  async call(
+    name: string,
+    method: string,
+    params?: JsonObject,
+    options: CallOptions = {},
+  ): Promise<JsonObject> {
+    this.#checkOpen();
+    checkString("method", method);
+    checkObject("params", params);
+    checkCallOptions(options);
+    const result = await this.#members.get(name).connection.request(method, params, options);
+    return result as JsonObject;
+  }
+
+  /** Sends a notification; resolves when the server took it, or when it was written. */
+  async notify(name: string, method: string, params?: JsonObject): Promise<void> {
+    this.#checkOpen();
+    checkString("method", method);
+    checkObject("params", params);
+    await this.#members.get(name).connection.notify(method, params);
+  }
+
+  // --- resources and prompts ---
+
+  /** Every page, of one server or of all that offer resources. */
+  async listResources(name?: string, options: CallOptions = {}): Promise<PoolResource[]> {
+    this.#checkOpen();
+    return this.#listings.resources(name, checkCallOptions(options));
+  }
+
+  async listResourceTemplates(
+    name?: string,
+    options: CallOptions = {},
+  ): Promise<PoolResourceTemplate[]> {
+    this.#checkOpen();
+    return this.#listings.templates(name, checkCallOptions(options));
+  }
+
+  async readResource(
+    name: string,
+    uri: string,
+    options: CallOptions = {},
+  ): Promise<ReadResourceResult> {
+    checkString("uri", uri);
+    return (await this.call(
+      name,
+      "resources/read",
+      { uri },
+      options,
+    )) as unknown as ReadResourceResult;
+  }
+
+  /**
+   * Calls `listener` whenever the server reports a change of the resource, or of one below it. It holds over
+   * reconnects and renewed sessions; what changes while the server is away is not seen.
+   *
+   * @throws {McpUnsupportedError} if the server does not offer subscriptions.
+   */
+  async subscribeResource(
+    name: string,
+    uri: string,
+    listener: ResourceListener,
+  ): Promise<ResourceSubscription> {
+    this.#checkOpen();
+    checkString("uri", uri);
+    if (typeof listener !== "function") {
+      throw new McpConfigError("the listener of a subscription must be a function", {
+        path: "listener",
+      });
+    }
+    return this.#subscriptions.add(this.#members.get(name), uri, listener);
+  }
+
+  async listPrompts(name?: string, options: CallOptions = {}): Promise<PoolPrompt[]> {
+    this.#checkOpen();
+    return this.#listings.prompts(name, checkCallOptions(options));
+  }
+
+  /** @param name `server__prompt`, as `listPrompts` gives it @param args values are strings */
+  async getPrompt(
+    name: string,
+    args?: { readonly [key: string]: string },
+    options: CallOptions = {},
+  ): Promise<GetPromptResult> {
+    this.#checkOpen();
+    checkObject("the arguments of a prompt", args);
+    checkCallOptions(options);
+    const { member, prompt } = await this.#listings.resolvePrompt(name, options);
+    const params = args === undefined ? { name: prompt } : { name: prompt, arguments: args };
+    return (await member.connection.request("prompts/get", params, options)) as GetPromptResult;
+  }
+
+  /** Values for an argument of a prompt or a resource template that begin as `argument.value` does. */
+  async complete(
+    name: string,
+    ref: CompletionReference,
+    argument: CompletionArgument,
+    context?: CompletionContext,
+    options: CallOptions = {},
+  ): Promise<Completion> {
+    const params = context === undefined ? { ref, argument } : { ref, argument, context };
+    const { completion } = await this.call(name, "completion/complete", params, options);
+    return completion as Completion;
+  }
+
+  // --- the other direction ---
+
+  /** The least severe level that the server reports; set again in every new session. */
+  async setLogLevel(name: string, level: LogLevel): Promise<void> {
+    this.#checkOpen();
+    if (!LOG_LEVELS.includes(level)) {
+      throw new McpConfigError(
+        `log level ${JSON.stringify(level)} is none of ${LOG_LEVELS.join(", ")}`,
+        {
+          path: "level",
+        },
+      );
+    }
+    await this.#members.get(name).connection.setLogLevel(level);
+  }
+
+  /** Replaces the roots and tells every connected server. Only for a pool that was made with `roots`. */
+  async setRoots(roots: readonly Root[]): Promise<void> {
+    this.#checkOpen();
+    if (this.#roots === undefined) {
+      throw new McpConfigError(
+        "setRoots needs a pool that was made with the option roots (an empty array will do): the capability is declared in the handshake",
+        { path: "roots" },
+      );
+    }
+    this.#roots = checkRoots(roots);
+    const connected = this.#members.all.filter(({ connection }) => connection.state === "ready");
+    await Promise.all(
+      connected.map((member) =>
+        member.connection
+          .notify("notifications/roots/list_changed")
+          .catch((cause: unknown) => member.warn("could not be told of the new roots", cause)),
+      ),
+    );
+  }
+
+  /** Adds a listener; what it throws becomes a `warning`. Returns the function that removes it. */
+  on<K extends PoolEvent>(event: K, listener: Listener<PoolEvents[K]>): () => void {
+    return this.#emitter.on(event, listener);
+  }
+
+  off<K extends PoolEvent>(event: K, listener: Listener<PoolEvents[K]>): void {
+    this.#emitter.off(event, listener);
+  }
+
+  // --- private ---
+
+  /** For a name that the catalogue does not have: its server may not have been asked yet. */
+  async #findTool(name: string, options: CallOptions): Promise<PoolTool> {
+    checkString("the name of a tool", name);
+    const parts = splitToolName(name);
+    const member = parts && this.#members.find(parts.server);
+    if (member !== undefined && !member.server.disabled) {
+      await member.loaded(options);
+      const tool = this.#catalog.find(name);
+      if (tool !== undefined) return tool;
+    }
+    const nearMatches = this.#catalog.nearMatches(name);
+    const shown = JSON.stringify(name.slice(0, 100));
+    const hint =
+      nearMatches.length > 0
+        ? `did you mean ${nearMatches.map((near) => `"${near}"`).join(" or ")}?`
+        : member === undefined
+          ? `names are server__tool, and the pool has the servers ${this.#serverNames()}`
+          : `server "${member.name}" is connected and does not list it, or tools.allow or tools.deny hide it`;
+    throw new McpToolNotFoundError(`no tool ${shown} in the pool; ${hint}`, {
+      server: member?.name,
+      method: "tools/call",
+      tool: name,
+      nearMatches,
+    });
+  }
+
+  async #checkOutput(
+    member: Member,
+    { name, tool }: PoolTool,
+    result: CallToolResult,
+  ): Promise<void> {
+    const { outputValidation } = member.server;
+    if (outputValidation === "off") return;
+    const problem = await this.#outputs.check(name, tool, result);
+    if (problem === undefined) return;
+    const message = `the result of "${name}" does not fit its output schema: ${problem}`;
+    if (outputValidation === "warn") return member.warn(message);
+    throw new McpProtocolError(
+      `${message}. The call has run; outputValidation: "warn" hands such results over`,
+      {
+        server: member.name,
+        method: "tools/call",
+        sent: "yes",
+      },
+    );
+  }
+
+  #handlersFor(server: string): import("../eras/handlers.ts").ClientHandlers {
+    const { elicitForm, elicitUrl, sample, sampling } = this.#options;
+    const roots = async (): Promise<readonly Root[]> => {
+      const current = this.#roots ?? [];
+      return typeof current === "function" ? current(server) : current;
+    };
+    return {
+      elicitForm,
+      elicitUrl,
+      sample,
+      sampling,
+      roots: this.#roots === undefined ? undefined : roots,
+    };
+  }
+
+  #remove(member: Member, drainMs: number): Promise<void> {
+    this.#members.delete(member.name);
+    const removal = member.close(drainMs).then(() => this.#subscriptions.removeServer(member));
+    this.#removing.add(removal);
+    return removal.finally(() => this.#removing.delete(removal));
+  }
+
+  async #closeAll(drainMs: number): Promise<void> {
+    await Promise.all([
+      ...this.#members.all.map((member) => member.close(drainMs)),
+      ...this.#removing,
+    ]);
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) {
+      throw new McpClosedError("the pool was closed: make a new McpClientPool");
+    }
+  }
+
+  #serverNames(): string {
+    return this.#members.all.map((member) => member.name).join(", ") || "(none)";
+  }
+
+  #emit<K extends PoolEvent>(event: K, payload: PoolEvents[K]): void {
+    if (event === "log") this.#onLog(payload as PoolEvents["log"]);
+    this.#emitter.emit(event, payload);
+  }
+
+  #onLog({ server, level, logger, data }: PoolEvents["log"]): void {
+    try {
+      const message = logger === undefined ? { level, data } : { level, logger, data };
+      this.#options.onLog?.(message, { server });
+    } catch (cause) {
+      this.#warn(server, "the onLog handler threw", cause);
+    }
+  }
+
+  #warn(server: string | undefined, message: string, cause: unknown): void {
+    this.#emitter.emit("warning", { server, message, cause });
+  }
+}

@@ -1,0 +1,20 @@
+// What can be said of a server at this instant.
+
+import type { ConnectionCounts, ServerDescription } from "../connection/connection.ts";
+import type { ConnectionStateName } from "../connection/state.ts";
+import type { McpErrorJson } from "../core/errors.ts";
+
+export interface ServerStatus extends Partial<ServerDescription> {
+  /** Name in the pool. */
+  readonly server: string;
+  readonly state: ConnectionStateName | "disabled";
+  /** URL without query values, or the command's name. */
+  readonly address: string;
+  /** Tools that the pool shows. */
+  readonly tools: number;
+  readonly counts: ConnectionCounts;
+  /** Why it was last disconnected, or not connected; kept after it is back. */
+  readonly lastError: McpErrorJson | undefined;
+  /** Moving mean of answered requests, milliseconds. */
+  readonly latencyMs: number | undefined;
+}

@@ -1,0 +1,70 @@
+// Who wants to know when which resource changes.
+
+import type { Member } from "./member.ts";
+
+export interface ResourceChange {
+  readonly server: string;
+  /** What changed: the resource subscribed to, or one below it. */
+  readonly uri: string;
+}
+
+export interface ResourceSubscription {
+  readonly server: string;
+  readonly uri: string;
+  /** Ends it; the server is told when it was the last for this URI. Idempotent. */
+  close(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+export type ResourceListener = (change: ResourceChange) => void;
+
+interface Entry {
+  readonly member: Member;
+  readonly uri: string;
+  readonly listener: ResourceListener;
+}
+
+export class Subscriptions {
+  readonly #entries: Set<Entry> = new Set();
+
+  async add(
+    member: Member,
+    uri: string,
+    listener: ResourceListener,
+  ): Promise<ResourceSubscription> {
+    const entry: Entry = { member, uri, listener };
+    // Before the server is asked: its first update may overtake its answer.
+    this.#entries.add(entry);
+    try {
+      await member.connection.subscribe(uri);
+    } catch (error) {
+      this.#entries.delete(entry);
+      throw error;
+    }
+    const close = async (): Promise<void> => {
+      if (this.#entries.delete(entry)) await member.connection.unsubscribe(uri);
+    };
+    return { server: member.name, uri, close, [Symbol.asyncDispose]: close };
+  }
+
+  deliver(server: string, uri: string): void {
+    for (const entry of [...this.#entries]) {
+      if (entry.member.name !== server || !covers(entry.uri, uri)) continue;
+      try {
+        entry.listener({ server, uri });
+      } catch (cause) {
+        entry.member.warn(`a listener of ${entry.uri} threw`, cause);
+      }
+    }
+  }
+
+  removeServer(member: Member): void {
+    for (const entry of this.#entries) if (entry.member === member) this.#entries.delete(entry);
+  }
+}
+
+/** An update may name a sub-resource of the one subscribed to (checklist 8.12). */
+function covers(subscribed: string, updated: string): boolean {
+  if (subscribed === updated) return true;
+  return updated.startsWith(subscribed.endsWith("/") ? subscribed : `${subscribed}/`);
+}

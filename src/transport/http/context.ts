@@ -1,0 +1,76 @@
+// What all requests to one server share.
+
+import type { Clock } from "../../core/clock.ts";
+import { redactUrl } from "../../core/redact.ts";
+import type { TransportSink } from "../../jsonrpc/transport.ts";
+import type { BackoffOptions } from "../../resilience/backoff.ts";
+import { RequestHeaders } from "./headers.ts";
+import { Linger } from "./linger.ts";
+import { Sockets, type SocketOptions } from "./sockets.ts";
+
+/** Something under way that `close()` ends, silently. */
+export interface Closable {
+  close(): void;
+}
+
+export interface ResumeOptions {
+  /** GETs without one event in between, after which a broken stream is given up. */
+  readonly attempts: number;
+  /** Delays where the server sent no `retry:`. */
+  readonly backoff: BackoffOptions;
+}
+
+export interface HttpContext {
+  readonly server: string;
+  /** Redacted. */
+  readonly address: string;
+  readonly url: URL;
+  readonly clock: Clock;
+  readonly messageBytes: number;
+  readonly headers: RequestHeaders;
+  readonly sockets: Sockets;
+  readonly linger: Linger;
+  readonly open: Set<Closable>;
+  readonly resume: ResumeOptions;
+  /** Replaced by `start`. */
+  sink: TransportSink;
+}
+
+export interface HttpContextOptions {
+  readonly server: string;
+  readonly url: URL;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly dispatcher?: SocketOptions["dispatcher"];
+  readonly clock: Clock;
+  readonly limits: { readonly messageBytes: number };
+  readonly timeouts: { readonly connectMs: number };
+}
+
+export function createHttpContext(options: HttpContextOptions, resume: ResumeOptions): HttpContext {
+  const { server, url, clock, dispatcher, limits, timeouts } = options;
+  return {
+    server,
+    address: redactUrl(url),
+    url,
+    clock,
+    messageBytes: limits.messageBytes,
+    headers: new RequestHeaders(options.headers),
+    sockets: new Sockets({ url, dispatcher, connectMs: timeouts.connectMs }),
+    linger: new Linger(clock),
+    open: new Set(),
+    resume,
+    sink: { onMessage: ignore, onInvalid: ignore, onClose: ignore },
+  };
+}
+
+/** Ends everything under way without a report, and frees the sockets. */
+export async function closeHttpContext(context: HttpContext): Promise<void> {
+  context.linger.clear();
+  for (const open of Array.from(context.open)) open.close();
+  context.open.clear();
+  await context.sockets.destroy();
+}
+
+function ignore(_unused: unknown): void {
+  // Nothing is delivered before `start`.
+}

@@ -1,0 +1,84 @@
+// Who may set which header. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http
+
+import type { HeaderList } from "../../jsonrpc/transport.ts";
+
+/** Headers that belong to the protocol or to the connection: the user's own are dropped. */
+const RESERVED: ReadonlySet<string> = new Set([
+  "accept",
+  "content-type",
+  "mcp-protocol-version",
+  "mcp-session-id",
+  "last-event-id",
+  "mcp-method",
+  "mcp-name",
+  "host",
+  "content-length",
+  "connection",
+  "transfer-encoding",
+  "keep-alive",
+  "upgrade",
+  "expect",
+]);
+const RESERVED_PREFIX = "mcp-param-";
+
+const POST_BASE: HeaderList = [
+  "content-type",
+  "application/json",
+  "accept",
+  "application/json, text/event-stream",
+];
+const GET_BASE: HeaderList = ["accept", "text/event-stream"];
+
+/** The complete header lists of one server's requests. */
+export class RequestHeaders {
+  readonly #user: HeaderList;
+  readonly #post: string[];
+  /** An era passes the same few arrays again and again: one list is built for each. */
+  readonly #postByEra = new WeakMap<HeaderList, string[]>();
+  #lastEra: HeaderList | undefined;
+  #lastPost: string[];
+
+  constructor(user: Readonly<Record<string, string>>) {
+    this.#user = allowedHeaders(user);
+    this.#post = [...POST_BASE, ...this.#user];
+    this.#lastPost = this.#post;
+  }
+
+  post(era: HeaderList | undefined): string[] {
+    if (era === this.#lastEra) return this.#lastPost;
+    let list = era === undefined ? this.#post : this.#postByEra.get(era);
+    if (list === undefined) {
+      list = this.#post.concat(era ?? []);
+      if (era !== undefined) this.#postByEra.set(era, list);
+    }
+    this.#lastEra = era;
+    this.#lastPost = list;
+    return list;
+  }
+
+  /** For a GET that opens or, with a cursor, resumes a stream. */
+  get(era: HeaderList, lastEventId: string | undefined): string[] {
+    const list = [...GET_BASE, ...this.#user, ...era];
+    if (lastEventId !== undefined) list.push("last-event-id", encodeCursor(lastEventId));
+    return list;
+  }
+
+  delete(era: HeaderList): string[] {
+    return [...this.#user, ...era];
+  }
+}
+
+/** The user's headers as a flat list, without the reserved ones. */
+export function allowedHeaders(user: Readonly<Record<string, string>>): HeaderList {
+  const list: string[] = [];
+  for (const [name, value] of Object.entries(user)) {
+    const lower = name.toLowerCase();
+    if (!RESERVED.has(lower) && !lower.startsWith(RESERVED_PREFIX)) list.push(name, value);
+  }
+  return list;
+}
+
+/** An event id is any text: its UTF-8 bytes travel as they are, as in a browser's EventSource. */
+function encodeCursor(id: string): string {
+  return Buffer.from(id, "utf8").toString("latin1");
+}

@@ -1,0 +1,310 @@
+// One HTTP request on undici's dispatch: stages, redirects, and what becomes of the body. https://undici.nodejs.org/#/docs/api/Dispatcher
+
+import type { Dispatcher } from "undici";
+import type { IncomingHttpHeaders } from "undici/types/header.js";
+import { McpProtocolError, type McpError } from "../../core/errors.ts";
+import { decodeBody } from "./body.ts";
+import type { Closable, HttpContext } from "./context.ts";
+import type { EventReader } from "./event-reader.ts";
+import { errorFromNodeReason } from "./node-error.ts";
+import { ERROR_BODY_BYTES } from "./status.ts";
+
+/** 307 and 308 of the same origin that are followed for one request. */
+export const MAX_REDIRECTS = 3;
+
+/**
+ * - `queued`: no byte written · `written`: the request is on a socket · `answered`: the head came
+ * - `lingering`: all that matters has come; the stream may end by itself or is closed soon
+ * - `over`: nothing more is reported
+ */
+type Stage = "queued" | "written" | "answered" | "lingering" | "over";
+
+/** What happens to the body's bytes. */
+type BodyMode = "message" | "excerpt" | "events" | "drain" | "redirect";
+
+/** undici wants a reason; it is never shown. */
+const ABANDONED = new Error("the exchange is over");
+
+export abstract class HttpRequest implements Dispatcher.DispatchHandler, Closable {
+  protected readonly context: HttpContext;
+  /** Of the final answer. */
+  protected status = 0;
+  protected answerHeaders: IncomingHttpHeaders = {};
+  #url: URL;
+  #stage: Stage = "queued";
+  #controller: Dispatcher.DispatchController | undefined;
+  #mode: BodyMode = "drain";
+  #limitBytes = 0;
+  #bytes = 0;
+  #chunks: Buffer[] = [];
+  #reader: EventReader | undefined;
+  #redirects = 0;
+
+  constructor(context: HttpContext, url: URL) {
+    this.context = context;
+    this.#url = url;
+  }
+
+  /** JSON-RPC method under way, for errors. */
+  protected abstract readonly rpcMethod: string | undefined;
+  /** Hands the request for `path` to undici; called again for a redirect. May throw. */
+  protected abstract dispatch(origin: string, path: string): void;
+  /** The head of the final answer: calls one of `readMessage`, `readExcerpt`, `readEvents`, `drain`. */
+  protected abstract onAnswer(): void;
+  /** The body that `readMessage` or `readExcerpt` asked for. The request is over. */
+  protected abstract onBody(text: string): void;
+  /** The event stream ended, in good order or (with an error) not. The request is over. */
+  protected abstract onStreamEnd(error: McpError | undefined): void;
+  /** The request failed. It is over. */
+  protected abstract onFailure(error: McpError): void;
+  /** The request is written to a socket; the first time only. */
+  protected onSent(): void {}
+
+  /** Nothing more happens on the wire. */
+  protected onOver(): void {}
+
+  /** Sends; failures are reported later, never from inside this call. */
+  protected run(): void {
+    this.context.open.add(this);
+    this.#send();
+  }
+
+  protected get isOver(): boolean {
+    return this.#stage === "over";
+  }
+
+  /** Ends the request without a report. What lingers is left to itself: an abort would cost its socket. */
+  close(): void {
+    if (this.#stage !== "lingering") this.#end(true);
+  }
+
+  protected readMessage(): void {
+    this.#collect("message", this.context.messageBytes);
+  }
+
+  protected readExcerpt(): void {
+    this.#collect("excerpt", ERROR_BODY_BYTES);
+  }
+
+  protected readEvents(reader: EventReader): void {
+    const encoding = this.answerHeaders["content-encoding"];
+    if (encoding !== undefined && encoding !== "identity") {
+      this.#fail(this.#protocolError(`sent a stream in the encoding ${String(encoding)}`), true);
+      return;
+    }
+    this.#mode = "events";
+    this.#reader = reader;
+  }
+
+  /** Reads on for the sake of the socket, within bounds of bytes and time. */
+  protected drain(): void {
+    this.#mode = "drain";
+    this.linger();
+  }
+
+  /** Nothing more is awaited: the server may end the stream itself, for a moment. */
+  protected linger(): void {
+    if (this.#stage !== "answered") return;
+    this.#stage = "lingering";
+    this.context.open.delete(this);
+    this.context.linger.add(this);
+  }
+
+  /** For `Linger`. */
+  expire(): void {
+    this.#end(true);
+  }
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    // Thrown, undici drops the request unwritten and keeps the socket, which an abort would destroy.
+    if (this.#stage === "over") throw ABANDONED;
+    this.#controller = controller;
+    this.#stage = "written";
+    if (this.#redirects === 0) this.onSent();
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: IncomingHttpHeaders,
+  ): void {
+    if (status < 200 || this.#stage === "over") return;
+    this.#stage = "answered";
+    this.status = status;
+    this.answerHeaders = headers;
+    if ((status === 307 || status === 308) && this.#follow(headers.location)) return;
+    this.onAnswer();
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#stage === "over") return;
+    if (this.#mode === "events") {
+      if (this.#reader?.feed(chunk) === false) this.#tooLarge();
+      return;
+    }
+    this.#bytes += chunk.length;
+    if (this.#mode === "drain" || this.#mode === "redirect") {
+      if (this.#bytes <= ERROR_BODY_BYTES) return;
+      if (this.#mode === "redirect") this.#resend(true);
+      else this.#end(true);
+      return;
+    }
+    this.#chunks.push(chunk);
+    if (this.#bytes <= this.#limitBytes) return;
+    if (this.#mode === "message") this.#tooLarge();
+    else this.#deliverBody(true);
+  }
+
+  onResponseEnd(): void {
+    if (this.#stage === "over") return;
+    if (this.#mode === "message" || this.#mode === "excerpt") {
+      this.#deliverBody(false);
+      return;
+    }
+    if (this.#mode === "redirect") {
+      this.#resend(false);
+      return;
+    }
+    const isAwaited = this.#stage === "answered";
+    this.#end(false);
+    if (isAwaited && this.#mode === "events") this.onStreamEnd(undefined);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, reason: Error): void {
+    this.#onError(reason);
+  }
+
+  #onError(reason: unknown): void {
+    const stage = this.#stage;
+    if (stage === "over") return;
+    if (stage === "lingering") {
+      this.#end(false);
+      return;
+    }
+    const error = errorFromNodeReason(reason, {
+      server: this.context.server,
+      address: this.context.address,
+      method: this.rpcMethod,
+      stage,
+    });
+    if (stage === "queued") {
+      // May come from inside `run`, before its caller holds the handle.
+      queueMicrotask(() => this.#fail(error, false));
+      return;
+    }
+    if (stage === "answered" && this.#mode === "events") {
+      this.#end(false);
+      this.onStreamEnd(error);
+      return;
+    }
+    this.#fail(error, false);
+  }
+
+  #send(): void {
+    try {
+      this.dispatch(this.#url.origin, this.#url.pathname + this.#url.search);
+    } catch (reason) {
+      // A proxy environment that is no URL, or a user's dispatcher that throws.
+      this.#onError(reason);
+    }
+  }
+
+  #follow(location: string | string[] | undefined): boolean {
+    if (typeof location !== "string" || this.#redirects >= MAX_REDIRECTS) return false;
+    if (!URL.canParse(location, this.#url.href)) return false;
+    const target = new URL(location, this.#url);
+    // Credentials travel in the headers: they go to the configured origin and nowhere else.
+    if (target.origin !== this.context.url.origin) return false;
+    this.#url = target;
+    this.#mode = "redirect";
+    return true;
+  }
+
+  #resend(isAborted: boolean): void {
+    const controller = this.#controller;
+    this.#redirects += 1;
+    this.#bytes = 0;
+    if (isAborted) {
+      // Its error report must not reach the request that follows.
+      this.#stage = "over";
+      controller?.abort(ABANDONED);
+    }
+    this.#controller = undefined;
+    // The server sent the request elsewhere instead of taking it: nothing was written where it goes now.
+    this.#stage = "queued";
+    this.#send();
+  }
+
+  #collect(mode: "message" | "excerpt", limitBytes: number): void {
+    this.#mode = mode;
+    this.#limitBytes = limitBytes;
+    if (mode === "message" && Number(this.answerHeaders["content-length"]) > limitBytes) {
+      this.#tooLarge();
+    }
+  }
+
+  #deliverBody(isCut: boolean): void {
+    const isExcerpt = this.#mode === "excerpt";
+    const encoding = this.answerHeaders["content-encoding"];
+    const body = decodeBody(
+      this.#chunks,
+      typeof encoding === "string" ? encoding : encoding?.join(", "),
+      this.#limitBytes,
+    );
+    this.#chunks = [];
+    if (body.kind === "text") {
+      this.#end(isCut);
+      this.onBody(isCut ? body.text.slice(0, this.#limitBytes) : body.text);
+    } else if (isExcerpt) {
+      // The status matters more than its text.
+      this.#end(isCut);
+      this.onBody("");
+    } else if (body.kind === "too-large") {
+      this.#tooLarge();
+    } else {
+      this.#fail(
+        this.#protocolError(
+          `sent a body that could not be decoded as ${body.encoding}`,
+          body.cause,
+        ),
+        isCut,
+      );
+    }
+  }
+
+  #tooLarge(): void {
+    const error = new McpProtocolError(
+      `"${this.context.server}" sent a message larger than ${this.context.messageBytes} bytes; raise limits.messageBytes if it is to be accepted`,
+      { code: "LIMIT_EXCEEDED", server: this.context.server, method: this.rpcMethod, sent: "yes" },
+    );
+    this.#fail(error, true);
+  }
+
+  #protocolError(what: string, cause?: unknown): McpProtocolError {
+    return new McpProtocolError(`"${this.context.server}" at ${this.context.address} ${what}`, {
+      server: this.context.server,
+      method: this.rpcMethod,
+      sent: "yes",
+      cause,
+    });
+  }
+
+  #fail(error: McpError, isAborted: boolean): void {
+    const isAwaited = this.#stage !== "over" && this.#stage !== "lingering";
+    this.#end(isAborted);
+    if (isAwaited) this.onFailure(error);
+  }
+
+  #end(isAborted: boolean): void {
+    const stage = this.#stage;
+    if (stage === "over") return;
+    this.#stage = "over";
+    if (stage === "lingering") this.context.linger.delete(this);
+    else this.context.open.delete(this);
+    this.#chunks = [];
+    this.#reader?.stop();
+    if (isAborted) this.#controller?.abort(ABANDONED);
+    this.#controller = undefined;
+    this.onOver();
+  }
+}

@@ -1,0 +1,139 @@
+// A request whose stream broke after an event id: wait, GET with the cursor, until the response. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#resumability-and-redelivery
+
+import type { Timer } from "../../core/clock.ts";
+import { McpConnectionError, type McpError } from "../../core/errors.ts";
+import type { RequestId } from "../../jsonrpc/messages.ts";
+import type { Exchange, HeaderList } from "../../jsonrpc/transport.ts";
+import { Backoff } from "../../resilience/backoff.ts";
+import type { Closable, HttpContext } from "./context.ts";
+import { deliverEvent } from "./delivery.ts";
+import { EventStream, type EventStreamOwner, type StreamEnd } from "./event-stream.ts";
+
+/** The share by which a wait that the server asked for may be longer; it is never shorter. */
+const RETRY_JITTER = 0.1;
+/** Node's longest timer; a longer one would fire at once. */
+const MAX_TIMER_MS: number = 2 ** 31 - 1;
+/** Answers to the GET that say that this server does not resume, or not this stream. */
+const FINAL_STATUSES: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 406, 410, 501]);
+
+export interface BrokenRequest {
+  readonly exchange: Exchange;
+  readonly id: RequestId;
+  readonly method: string | undefined;
+  readonly headers: HeaderList;
+  readonly lastEventId: string;
+  readonly retryMs: number | undefined;
+}
+
+type State =
+  | { readonly kind: "waiting"; readonly timer: Timer }
+  | { readonly kind: "streaming"; readonly stream: EventStream }
+  | { readonly kind: "over" };
+
+export class Resumption implements Closable, EventStreamOwner {
+  readonly #context: HttpContext;
+  readonly #request: BrokenRequest;
+  readonly #backoff: Backoff;
+  #state: State = { kind: "over" };
+  #lastEventId: string | undefined;
+  #retryMs: number | undefined;
+  /** GETs since the last event. */
+  #attempts = 0;
+
+  constructor(context: HttpContext, request: BrokenRequest) {
+    this.#context = context;
+    this.#request = request;
+    this.#backoff = new Backoff(context.resume.backoff, context.clock);
+    this.#lastEventId = request.lastEventId;
+    this.#retryMs = request.retryMs;
+    context.open.add(this);
+    this.#wait(undefined);
+  }
+
+  close(): void {
+    const state = this.#state;
+    this.#state = { kind: "over" };
+    this.#context.open.delete(this);
+    if (state.kind === "waiting") this.#context.clock.clearTimer(state.timer);
+    if (state.kind === "streaming") state.stream.close();
+  }
+
+  onOpen(): void {}
+
+  onEvent(name: string | undefined, data: string): void {
+    if (name !== undefined) return;
+    const { exchange, id, method } = this.#request;
+    const isResponse = deliverEvent(this.#context, method, data, exchange, id);
+    if (!isResponse || this.#state.kind !== "streaming") return;
+    const { stream } = this.#state;
+    this.#state = { kind: "over" };
+    this.#context.open.delete(this);
+    stream.finish();
+  }
+
+  onEnd(end: StreamEnd): void {
+    if (this.#state.kind !== "streaming") return;
+    const { reader } = this.#state.stream;
+    this.#lastEventId = reader.lastEventId;
+    this.#retryMs = reader.retryMs ?? this.#retryMs;
+    if (reader.eventCount > 0) {
+      this.#attempts = 0;
+      this.#backoff.reset();
+    }
+    const error = end.kind === "no-stream" ? undefined : end.error;
+    if (error?.code === "LIMIT_EXCEEDED") {
+      this.close();
+      this.#request.exchange.onFailed(error);
+    } else if (
+      end.kind === "no-stream" ||
+      (end.kind === "refused" && FINAL_STATUSES.has(end.status))
+    ) {
+      this.#fail(`the server answered HTTP ${end.status} instead of resuming it`, error);
+    } else if (end.kind === "failed" && !end.error.retryable) {
+      this.#fail("the stream that resumed it failed", error);
+    } else {
+      this.#wait(error);
+    }
+  }
+
+  #wait(error: McpError | undefined): void {
+    if (this.#lastEventId === undefined) {
+      this.#fail("the server withdrew the event id to resume it by", error);
+      return;
+    }
+    if (this.#attempts >= this.#context.resume.attempts) {
+      this.#fail(`${this.#attempts} attempts to resume it brought no event`, error);
+      return;
+    }
+    this.#attempts += 1;
+    const timer = this.#context.clock.setTimer(() => this.#open(), this.#delayMs());
+    this.#state = { kind: "waiting", timer };
+  }
+
+  #delayMs(): number {
+    if (this.#retryMs === undefined) return this.#backoff.next();
+    // Rounded up: Node cuts fractions off, and a timer may not fire before the server's wait.
+    const jittered = this.#retryMs * (1 + RETRY_JITTER * this.#context.clock.random());
+    return Math.min(MAX_TIMER_MS, Math.ceil(jittered));
+  }
+
+  #open(): void {
+    const stream = new EventStream(this.#context, this, this.#request.headers, this.#lastEventId);
+    this.#state = { kind: "streaming", stream };
+    stream.open();
+  }
+
+  #fail(reason: string, cause: McpError | undefined): void {
+    this.#state = { kind: "over" };
+    this.#context.open.delete(this);
+    const { server, address } = this.#context;
+    const { method, exchange } = this.#request;
+    exchange.onFailed(
+      new McpConnectionError(
+        "CONNECTION_LOST",
+        `the stream of "${server}" at ${address} ended without the response, and ${reason}`,
+        { server, method, sent: "yes", cause },
+      ),
+    );
+  }
+}

@@ -1,0 +1,59 @@
+// DELETE of a session: asked once, any outcome is good. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management
+
+import type { Timer } from "../../core/clock.ts";
+import type { HeaderList } from "../../jsonrpc/transport.ts";
+import type { HttpContext } from "./context.ts";
+import { HttpRequest } from "./request.ts";
+
+export class SessionEnd extends HttpRequest {
+  protected readonly rpcMethod = undefined;
+  readonly #headers: string[];
+  readonly #done: () => void;
+  readonly #timer: Timer;
+
+  constructor(context: HttpContext, headers: HeaderList, timeoutMs: number, done: () => void) {
+    super(context, context.url);
+    this.#headers = context.headers.delete(headers);
+    this.#done = done;
+    this.#timer = context.clock.setTimer(() => this.close(), timeoutMs, true);
+    this.run();
+  }
+
+  override close(): void {
+    super.close();
+    this.#finish();
+  }
+
+  protected dispatch(origin: string, path: string): void {
+    this.context.sockets.calls.dispatch(
+      {
+        origin,
+        path,
+        method: "DELETE",
+        headers: this.#headers,
+        idempotent: false,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      },
+      this,
+    );
+  }
+
+  protected onAnswer(): void {
+    this.drain();
+    this.#finish();
+  }
+
+  protected onBody(): void {}
+
+  protected onStreamEnd(): void {}
+
+  protected onFailure(): void {
+    this.#finish();
+  }
+
+  #finish(): void {
+    this.context.clock.clearTimer(this.#timer);
+    this.#done();
+  }
+}

@@ -1,0 +1,102 @@
+// The sockets of one server: a pool for calls, and one of its own for each stream that stays open. https://undici.nodejs.org
+
+import { Socket } from "node:net";
+import { buildConnector, EnvHttpProxyAgent, Pool, type Dispatcher } from "undici";
+
+/** Sockets for calls, per origin. Beyond it requests wait for a free one. Streams have no bound here. */
+export const CALL_SOCKETS = 128;
+
+export interface SocketOptions {
+  readonly url: URL;
+  /** The user's: used for everything and never closed. */
+  readonly dispatcher: Dispatcher | undefined;
+  readonly connectMs: number;
+}
+
+export class Sockets {
+  readonly #options: SocketOptions;
+  readonly #connect: buildConnector.connector;
+  readonly #sockets = new Set<Socket>();
+  readonly #streams = new Set<Dispatcher>();
+  #calls: Dispatcher | undefined;
+
+  constructor(options: SocketOptions) {
+    this.#options = options;
+    this.#calls = options.dispatcher;
+    // One for all, so that a new stream resumes the TLS session of the calls.
+    const connector = buildConnector({ timeout: options.connectMs });
+    this.#connect = (target, callback) => {
+      const socket: unknown = connector(target, callback);
+      if (!(socket instanceof Socket)) return;
+      this.#sockets.add(socket);
+      socket.once("close", () => this.#sockets.delete(socket));
+    };
+  }
+
+  /** @throws if the proxy environment holds no valid URL. */
+  get calls(): Dispatcher {
+    return (this.#calls ??= this.#create(CALL_SOCKETS));
+  }
+
+  /**
+   * For one stream; `release` it when the stream is over. A pool of streams would open a socket anew for
+   * each that is aborted: undici connects before it looks whether what waits was aborted.
+   *
+   * @throws if the proxy environment holds no valid URL.
+   */
+  acquireStream(): Dispatcher {
+    const { dispatcher } = this.#options;
+    if (dispatcher !== undefined) return dispatcher;
+    const own = this.#create(1);
+    this.#streams.add(own);
+    return own;
+  }
+
+  release(stream: Dispatcher): void {
+    // Destroys in the background; it never rejects, and `destroy` waits for its socket.
+    if (this.#streams.delete(stream)) stream.destroy(null, () => {});
+  }
+
+  /** Resolves when every socket that was made here is closed. */
+  async destroy(): Promise<void> {
+    if (this.#options.dispatcher !== undefined) return;
+    for (const stream of Array.from(this.#streams)) this.release(stream);
+    await this.#calls?.destroy();
+    // undici forgets a socket that is still connecting: without this it would outlive us by `connectMs`.
+    await Promise.all(Array.from(this.#sockets, destroySocket));
+  }
+
+  #create(connections: number): Dispatcher {
+    const { url, connectMs } = this.#options;
+    const options = {
+      connections,
+      pipelining: 1,
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      connect: this.#connect,
+    };
+    if (isLoopback(url.hostname)) return new Pool(url.origin, options);
+    return new EnvHttpProxyAgent({
+      ...options,
+      proxyTls: { timeout: connectMs },
+      requestTls: { timeout: connectMs },
+    });
+  }
+}
+
+/** The hosts that no proxy can reach for us; the rule of Go's net/http. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+}
+
+function destroySocket(socket: Socket): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.closed) {
+      resolve();
+      return;
+    }
+    socket.once("close", () => resolve());
+    // With an error, so that undici's connector takes its timeout back.
+    socket.destroy(new Error("closed"));
+  });
+}

@@ -1,0 +1,130 @@
+// What an HTTP status says. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server
+
+import type { IncomingHttpHeaders } from "undici/types/header.js";
+import { McpAuthError, McpHttpError, McpResponseError, type McpError } from "../../core/errors.ts";
+import { excerpt, redactUrl } from "../../core/redact.ts";
+import type { JsonRpcFailure, RequestId } from "../../jsonrpc/messages.ts";
+import { parseMessage } from "../../jsonrpc/parse.ts";
+import type { HttpContext } from "./context.ts";
+
+/** Bytes of a body that is no answer; the rest is not read. */
+export const ERROR_BODY_BYTES: number = 64 * 1024;
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  /** At most {@link ERROR_BODY_BYTES} of it. */
+  readonly body: string;
+}
+
+/** The answered request; `id` is undefined if it asked for no response. */
+export interface AnsweredRequest {
+  readonly method: string | undefined;
+  readonly id: RequestId | undefined;
+}
+
+const INSUFFICIENT_SCOPE = /\berror\s*=\s*"?insufficient_scope\b/i;
+/** Statuses after which the very same request may succeed. */
+const RETRYABLE: ReadonlySet<number> = new Set([408, 425, 429, 502, 503, 504]);
+const HTTP_DATE = /^[A-Za-z]{3,9},? .* GMT$/;
+
+/** The error that an answer other than 2xx stands for. */
+export function statusError(
+  context: HttpContext,
+  request: AnsweredRequest,
+  answer: HttpAnswer,
+): McpError {
+  const { server, address } = context;
+  const { method } = request;
+  const { status, headers, body } = answer;
+  const challenge = headerOf(headers, "www-authenticate");
+  const common = { server, method, sent: "yes", status } as const;
+  const who = `"${server}" at ${address}`;
+  if (status === 401) {
+    return new McpAuthError("AUTH_REQUIRED", `${who} asks for authorization (401)`, {
+      ...common,
+      challenge,
+    });
+  }
+  if (status === 403 && challenge !== undefined && INSUFFICIENT_SCOPE.test(challenge)) {
+    return new McpAuthError("INSUFFICIENT_SCOPE", `${who} asks for a wider scope (403)`, {
+      ...common,
+      challenge,
+    });
+  }
+  const failure = request.id === undefined ? undefined : rpcFailure(body, request.id);
+  if (failure !== undefined) return rpcError(context, method, failure, status);
+  const piece = excerpt(body);
+  const location = headerOf(headers, "location");
+  const detail =
+    location !== undefined && status >= 300 && status < 400
+      ? `redirects to ${redactLocation(location, context.url)}, which is not followed`
+      : `answered with HTTP ${status}${piece === "" ? "" : `: ${excerpt(body, 200)}`}`;
+  return new McpHttpError(`${who} ${detail}`, {
+    ...common,
+    retryable: RETRYABLE.has(status),
+    retryAfterMs: retryAfterMs(headerOf(headers, "retry-after"), context.clock.wallTime()),
+    excerpt: piece,
+  });
+}
+
+/** The server's JSON-RPC error as our error, with the HTTP status that carried it. */
+export function rpcError(
+  context: HttpContext,
+  method: string | undefined,
+  failure: JsonRpcFailure,
+  status: number,
+): McpResponseError {
+  const { code, message, data } = failure.error;
+  const text = excerpt(message ?? "");
+  return new McpResponseError(`"${context.server}" answered with error ${code}: ${text}`, {
+    server: context.server,
+    method,
+    rpcCode: code,
+    rpcMessage: message,
+    data,
+    status,
+  });
+}
+
+/** `Retry-After` in milliseconds from now: seconds or an HTTP date, nothing else. */
+export function retryAfterMs(value: string | undefined, wallTimeMs: number): number | undefined {
+  if (value === undefined) return undefined;
+  const trimmed = value.trim();
+  if (/^\d{1,12}$/.test(trimmed)) return Number(trimmed) * 1_000;
+  if (!HTTP_DATE.test(trimmed)) return undefined;
+  const at = Date.parse(trimmed);
+  return Number.isNaN(at) ? undefined : Math.max(0, at - wallTimeMs);
+}
+
+/** What stands before `;`, in lower case. */
+export function mediaType(contentType: string | string[] | undefined): string {
+  if (contentType === undefined) return "";
+  // The exact form is by far the most frequent one.
+  if (contentType === "application/json" || contentType === "text/event-stream") return contentType;
+  const first = typeof contentType === "string" ? contentType : (contentType[0] ?? "");
+  const semicolon = first.indexOf(";");
+  return (semicolon === -1 ? first : first.slice(0, semicolon)).trim().toLowerCase();
+}
+
+/** A header's value; lines of the same name are joined. */
+export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value.join(", ") : value;
+}
+
+/** The JSON-RPC error in `body`, if it answers request `id` or cannot say which. */
+function rpcFailure(body: string, id: RequestId): JsonRpcFailure | undefined {
+  let message;
+  try {
+    message = parseMessage(body);
+  } catch {
+    return undefined;
+  }
+  if (Array.isArray(message) || !("error" in message)) return undefined;
+  return message.id === id || message.id === undefined || message.id === null ? message : undefined;
+}
+
+function redactLocation(location: string, base: URL): string {
+  return URL.canParse(location, base.href) ? redactUrl(new URL(location, base)) : "<invalid URL>";
+}

@@ -1,0 +1,197 @@
+import type { ServerResponse } from "node:http";
+import { afterEach, expect, test } from "vitest";
+import { systemClock } from "../../../../src/core/clock.ts";
+import type { JsonRpcMessage } from "../../../../src/jsonrpc/messages.ts";
+import type { DuplexTransport } from "../../../../src/jsonrpc/transport.ts";
+import { createSseTransport } from "../../../../src/transport/sse-legacy/sse.ts";
+import {
+  rpcResult,
+  sseEvent,
+  startHttpServer,
+  type RequestContext,
+  type TestHttpServer,
+} from "../../../support/http-server.ts";
+import { call, failure, RecordingSink, TestExchange, type Outcome } from "../http/harness.ts";
+
+let server: TestHttpServer;
+let transport: DuplexTransport;
+let sink: RecordingSink;
+/** The server's side of the open stream. */
+let stream: ServerResponse;
+
+afterEach(async () => {
+  await transport.close();
+  await server.until((one) => one.openSockets === 0);
+  await server.close();
+});
+
+async function setup(
+  endpoint: string,
+  post: (context: RequestContext) => void = ({ res }) => res.writeHead(202).end("Accepted"),
+  options: { messageBytes?: number; handshakeMs?: number } = {},
+): Promise<void> {
+  server = await startHttpServer({
+    onRequest(context) {
+      if (context.method !== "GET") {
+        post(context);
+        return true;
+      }
+      stream = context.res;
+      stream.writeHead(200, { "content-type": "text/event-stream" });
+      stream.write(`: hello\n\n${endpoint === "" ? "" : `event: endpoint\ndata: ${endpoint}\n\n`}`);
+      return true;
+    },
+  });
+  transport = createSseTransport({
+    server: "old",
+    url: server.url,
+    headers: { authorization: "Bearer t" },
+    clock: systemClock,
+    limits: { messageBytes: options.messageBytes ?? 10_000 },
+    timeouts: { connectMs: 5_000, handshakeMs: options.handshakeMs ?? 10_000 },
+  });
+  sink = new RecordingSink();
+}
+
+function start(signal: AbortSignal = new AbortController().signal): Promise<void> {
+  return transport.start(sink, signal);
+}
+
+function send(message: JsonRpcMessage): { exchange: TestExchange; outcome: Promise<Outcome> } {
+  const exchange = new TestExchange(message);
+  transport.send(message, exchange);
+  return { exchange, outcome: exchange.outcome };
+}
+
+test("5.1 5.2 5.4 posts to the endpoint, receives on the stream, keeps the user's headers", async () => {
+  await setup("/messages?session=1");
+  await start();
+  stream.write("event: endpoint\ndata: /other\n\n");
+  const { exchange } = send(call(1));
+  await server.until((one) => one.requestsOf("POST").length === 1);
+  stream.write(sseEvent(rpcResult(1, {})) + "event: ping\ndata: x\n\ndata: {broken\n\n");
+  await sink.until(() => sink.invalid.length === 1);
+  expect(sink.messages).toMatchObject([{ id: 1 }]);
+  expect(exchange.writtenCount).toBe(1);
+  expect(server.requestsOf("POST")[0]).toMatchObject({
+    path: "/messages?session=1",
+    headers: { authorization: "Bearer t", "content-type": "application/json" },
+  });
+  expect(server.requestsOf("GET")[0]?.headers["accept"]).toBe("text/event-stream");
+  const notification = { jsonrpc: "2.0", method: "notifications/initialized" } as const;
+  expect((await send(notification).outcome).kind).toBe("accepted");
+});
+
+test("a POST that fails fails its request, unless the response had come", async () => {
+  await setup("/messages", ({ res, body }) => {
+    if (body?.id === 1) {
+      res.writeHead(500).end("broken");
+      return;
+    }
+    stream.write(sseEvent(rpcResult(2, {})));
+    void sink
+      .until(() => sink.received.length === 1)
+      .then(() =>
+        res.writeHead(500).end(() => setImmediate(() => stream.write(sseEvent({}, "x")))),
+      );
+  });
+  await start();
+  expect(await failure(send(call(1)).outcome)).toMatchObject({ code: "HTTP_ERROR", status: 500 });
+  const { exchange } = send(call(2));
+  await sink.until(() => sink.invalid.length === 1);
+  expect(exchange.failedCount).toBe(0);
+});
+
+test("5.5 the loss of the stream is the loss of the connection", async () => {
+  await setup("/messages");
+  await start();
+  stream.destroy();
+  await sink.until(() => sink.closed.length === 1);
+  expect(sink.closed).toMatchObject([{ code: "CONNECTION_LOST", retryable: true }]);
+  expect(await failure(send(call(1)).outcome)).toMatchObject({ code: "CLOSED", sent: "no" });
+  await transport.close();
+  expect(sink.closed.length).toBe(1);
+});
+
+test("an event beyond the limit loses the connection", async () => {
+  await setup("/messages", undefined, { messageBytes: 1_000 });
+  await start();
+  stream.write(`data: ${"x".repeat(2_000)}`);
+  await sink.until(() => sink.closed.length === 1);
+  expect(sink.closed).toMatchObject([{ code: "LIMIT_EXCEEDED" }]);
+});
+
+test.each(["http://127.0.0.1:1/messages", "https://127.0.0.1/messages", "http://[bad"])(
+  "5.3 an endpoint of another origin is refused: %s",
+  async (endpoint) => {
+    await setup(endpoint);
+    await expect(start()).rejects.toMatchObject({ code: "PROTOCOL_ERROR" });
+    expect(sink.closed).toEqual([]);
+  },
+);
+
+test("5.6 waits for the endpoint no longer than allowed", async () => {
+  await setup("", undefined, { handshakeMs: 20 });
+  await expect(start()).rejects.toMatchObject({ code: "TIMEOUT", limit: "handshake" });
+});
+
+test("start follows its signal, and close", async () => {
+  await setup("");
+  const controller = new AbortController();
+  const started = start(controller.signal);
+  await server.until((one) => one.requests.length === 1);
+  controller.abort(new Error("mine"));
+  await expect(started).rejects.toThrow("mine");
+  await expect(start()).rejects.toMatchObject({ code: "CLOSED" });
+});
+
+test("close during start rejects it, and reports nothing", async () => {
+  await setup("");
+  const started = start();
+  const rejected = expect(started).rejects.toMatchObject({ code: "CLOSED" });
+  await server.until((one) => one.requests.length === 1);
+  await transport.close();
+  await rejected;
+  expect(sink.closed).toEqual([]);
+});
+
+test("close reports itself once, and no exchange", async () => {
+  await setup("/messages", () => {});
+  await start();
+  const { exchange } = send(call(1));
+  await server.until((one) => one.requestsOf("POST").length === 1);
+  await Promise.all([transport.close(), transport.close()]);
+  expect(sink.closed).toMatchObject([{ code: "CLOSED" }]);
+  expect(exchange.failedCount).toBe(0);
+});
+
+test.each([
+  [401, "AUTH_REQUIRED"],
+  [404, "HTTP_ERROR"],
+  [200, "HTTP_ERROR"],
+])("start rejects where GET is answered %i", async (status, code) => {
+  await setup("/messages");
+  server.options.onRequest = ({ res }) => {
+    res.writeHead(status, { "content-type": "text/html" }).end("no");
+    return true;
+  };
+  await expect(start()).rejects.toMatchObject({ code, status });
+});
+
+test("start rejects where nobody listens, and where the stream ends early", async () => {
+  await setup("");
+  const ending = start();
+  await server.until((one) => one.requests.length === 1);
+  stream.end();
+  await expect(ending).rejects.toMatchObject({ code: "CONNECTION_FAILED", sent: "no" });
+  await server.stop();
+  transport = createSseTransport({
+    server: "old",
+    url: server.url,
+    headers: {},
+    clock: systemClock,
+    limits: { messageBytes: 1_000 },
+    timeouts: { connectMs: 5_000, handshakeMs: 10_000 },
+  });
+  await expect(start()).rejects.toMatchObject({ code: "CONNECTION_FAILED", retryable: true });
+});
