@@ -8,6 +8,8 @@ import { McpConfigError } from "../core/errors.ts";
 import { Member } from "./member.ts";
 import type { MemberDependencies } from "./member.ts";
 
+const MAX_NAMES_SHOWN = 20;
+
 export class Members {
   readonly #byName: Map<string, Member> = new Map();
   readonly #defaults: ConnectionOptions;
@@ -23,6 +25,15 @@ export class Members {
 
   get all(): readonly Member[] {
     return [...this.#byName.values()];
+  }
+
+  /** For messages. */
+  get names(): string {
+    const names = [...this.#byName.keys()];
+    if (names.length === 0) return "(none yet; use addClient)";
+    return (
+      names.slice(0, MAX_NAMES_SHOWN).join(", ") + (names.length > MAX_NAMES_SHOWN ? ", …" : "")
+    );
   }
 
   /** @throws {McpConfigError} for a bad name, a name that is taken, or a bad configuration. */
@@ -63,15 +74,16 @@ export class Members {
     this.#byName.delete(name);
   }
 
-  #notFound(name: string): McpConfigError {
+  #notFound(name: unknown): McpConfigError {
     const names = [...this.#byName.keys()];
-    const shown = typeof name === "string" ? `"${name.slice(0, 64)}"` : String(name);
-    const hint =
-      names.length === 0
-        ? "the pool has no servers yet; use addClient"
-        : `did you mean "${closest(String(name), names)}"? The pool has ${names.slice(0, 20).join(", ")}`;
-    return new McpConfigError(`no server ${shown} in the pool; ${hint}`, {
-      code: "SERVER_NOT_FOUND",
-    });
+    const shown = typeof name === "string" ? JSON.stringify(name.slice(0, 64)) : typeof name;
+    const near = typeof name === "string" && names.length > 0 ? closest(name, names) : undefined;
+    const hint = near === undefined ? "" : `did you mean "${near}"? `;
+    return new McpConfigError(
+      `no server ${shown} in the pool; ${hint}The servers are ${this.names}`,
+      {
+        code: "SERVER_NOT_FOUND",
+      },
+    );
   }
 }

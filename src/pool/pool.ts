@@ -1,8 +1,6 @@
 // McpClientPool: many MCP servers as one object. Finds who is meant, and leaves the rest to them.
 
 import { Catalog } from "../catalog/catalog.ts";
-import { splitToolName } from "../catalog/names.ts";
-import { OutputChecker } from "../catalog/output-check.ts";
 import type {
   PoolPrompt,
   PoolResource,
@@ -11,16 +9,9 @@ import type {
 } from "../catalog/pool-tool.ts";
 import type { CallOptions } from "../connection/call.ts";
 import type { HttpServerConfig, ServerConfig, ServerOptions } from "../connection/config-types.ts";
-import {
-  McpClosedError,
-  McpConfigError,
-  McpError,
-  McpProtocolError,
-  McpToolNotFoundError,
-} from "../core/errors.ts";
+import { McpClosedError, McpConfigError } from "../core/errors.ts";
 import { Emitter } from "../core/emitter.ts";
 import type { Listener } from "../core/emitter.ts";
-import { checkRoots } from "../eras/roots.ts";
 import { LOG_LEVELS } from "../spec/types.ts";
 import type {
   CallToolResult,
@@ -38,6 +29,7 @@ import { checkCallOptions, checkObject, checkString } from "./call-options.ts";
 import { connectAll } from "./connect-all.ts";
 import type { ConnectReport } from "./connect-all.ts";
 import type { PoolEvent, PoolEvents } from "./events.ts";
+import { Handlers } from "./handlers.ts";
 import { Listings } from "./listings.ts";
 import type { Member } from "./member.ts";
 import { Members } from "./members.ts";
@@ -46,6 +38,7 @@ import type { PoolOptions, ResolvedPoolOptions } from "./options.ts";
 import type { ServerStatus } from "./status.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { ResourceListener, ResourceSubscription } from "./subscriptions.ts";
+import { ToolCalls } from "./tool-calls.ts";
 
 /** How long `closeAll` and `removeClient` let calls in flight go on by default, milliseconds. */
 export const DEFAULT_DRAIN_MS = 5_000;
@@ -69,31 +62,23 @@ export class McpClientPool implements AsyncDisposable {
   readonly #members: Members;
   readonly #listings: Listings;
   readonly #subscriptions: Subscriptions = new Subscriptions();
-  readonly #outputs: OutputChecker;
+  readonly #toolCalls: ToolCalls;
+  readonly #handlers: Handlers;
   readonly #removing: Set<Promise<void>> = new Set();
-  #roots: PoolOptions["roots"];
   #closing: Promise<void> | undefined;
 
   /** Connects to nothing yet. @throws {McpConfigError} naming the option that is wrong. */
   constructor(options: PoolOptions = {}) {
     this.#options = resolvePoolOptions(options);
-    this.#roots = this.#options.roots;
+    this.#handlers = new Handlers(this.#options);
     this.#emitter = new Emitter((cause, event) => {
       // A `warning` listener that throws cannot be told of by a warning.
       if (event !== "warning") this.#warn(undefined, `a listener of "${event}" threw`, cause);
     });
-    this.#outputs = new OutputChecker((tool, cause) => {
-      const server = splitToolName(tool)?.server;
-      this.#warn(
-        server,
-        `the output schema of "${tool}" cannot be compiled; results are not checked`,
-        cause,
-      );
-    });
     this.#members = new Members(this.#options.defaults, (server) => ({
       clock: this.#options.clock,
       clientInfo: this.#options.clientInfo,
-      handlers: this.#handlersFor(server),
+      handlers: this.#handlers.for(server),
       catalog: this.#catalog,
       emit: (event, payload) => this.#emit(event, payload),
       onResourceUpdated: (name, uri) => {
@@ -104,6 +89,7 @@ export class McpClientPool implements AsyncDisposable {
     this.#listings = new Listings(this.#members, (server, cause) =>
       this.#warn(server, "left out of a listing", cause),
     );
+    this.#toolCalls = new ToolCalls(this.#members, this.#catalog);
     for (const [name, config] of Object.entries(this.#options.servers)) {
       this.#members.add(name, config);
     }
@@ -208,17 +194,7 @@ export class McpClientPool implements AsyncDisposable {
     this.#checkOpen();
     checkObject("the arguments of a tool", args);
     checkCallOptions(options);
-    const tool = this.#catalog.find(name) ?? (await this.#findTool(name, options));
-    const member = this.#members.get(tool.server);
-    const params = { name: tool.tool.name, arguments: args ?? {} };
-    const result = (await member.connection.request(
-      "tools/call",
-      params,
-      options,
-      tool.tool,
-    )) as CallToolResult;
-    if (tool.tool.outputSchema !== undefined) await this.#checkOutput(member, tool, result);
-    return result;
+    return this.#toolCalls.call(name, args ?? {}, options);
   }
 
   // --- any request ---
@@ -348,13 +324,13 @@ export class McpClientPool implements AsyncDisposable {
   /** Replaces the roots and tells every connected server. Only for a pool that was made with `roots`. */
   async setRoots(roots: readonly Root[]): Promise<void> {
     this.#checkOpen();
-    if (this.#roots === undefined) {
+    if (!this.#handlers.declareRoots) {
       throw new McpConfigError(
         "setRoots needs a pool that was made with the option roots (an empty array will do): the capability is declared in the handshake",
         { path: "roots" },
       );
     }
-    this.#roots = checkRoots(roots);
+    this.#handlers.setRoots(roots);
     const connected = this.#members.all.filter(({ connection }) => connection.state === "ready");
     await Promise.all(
       connected.map((member) =>
@@ -376,68 +352,6 @@ export class McpClientPool implements AsyncDisposable {
 
   // --- private ---
 
-  /** For a name that the catalogue does not have: its server may not have been asked yet. */
-  async #findTool(name: string, options: CallOptions): Promise<PoolTool> {
-    checkString("the name of a tool", name);
-    const parts = splitToolName(name);
-    const member = parts && this.#members.find(parts.server);
-    if (member !== undefined && !member.server.disabled) {
-      await member.loaded(options);
-      const tool = this.#catalog.find(name);
-      if (tool !== undefined) return tool;
-    }
-    const nearMatches = this.#catalog.nearMatches(name);
-    const shown = JSON.stringify(name.slice(0, 100));
-    const hint =
-      nearMatches.length > 0
-        ? `did you mean ${nearMatches.map((near) => `"${near}"`).join(" or ")}?`
-        : member === undefined
-          ? `names are server__tool, and the pool has the servers ${this.#serverNames()}`
-          : `server "${member.name}" is connected and does not list it, or tools.allow or tools.deny hide it`;
-    throw new McpToolNotFoundError(`no tool ${shown} in the pool; ${hint}`, {
-      server: member?.name,
-      method: "tools/call",
-      tool: name,
-      nearMatches,
-    });
-  }
-
-  async #checkOutput(
-    member: Member,
-    { name, tool }: PoolTool,
-    result: CallToolResult,
-  ): Promise<void> {
-    const { outputValidation } = member.server;
-    if (outputValidation === "off") return;
-    const problem = await this.#outputs.check(name, tool, result);
-    if (problem === undefined) return;
-    const message = `the result of "${name}" does not fit its output schema: ${problem}`;
-    if (outputValidation === "warn") return member.warn(message);
-    throw new McpProtocolError(
-      `${message}. The call has run; outputValidation: "warn" hands such results over`,
-      {
-        server: member.name,
-        method: "tools/call",
-        sent: "yes",
-      },
-    );
-  }
-
-  #handlersFor(server: string): import("../eras/handlers.ts").ClientHandlers {
-    const { elicitForm, elicitUrl, sample, sampling } = this.#options;
-    const roots = async (): Promise<readonly Root[]> => {
-      const current = this.#roots ?? [];
-      return typeof current === "function" ? current(server) : current;
-    };
-    return {
-      elicitForm,
-      elicitUrl,
-      sample,
-      sampling,
-      roots: this.#roots === undefined ? undefined : roots,
-    };
-  }
-
   #remove(member: Member, drainMs: number): Promise<void> {
     this.#members.delete(member.name);
     const removal = member.close(drainMs).then(() => this.#subscriptions.removeServer(member));
@@ -456,10 +370,6 @@ export class McpClientPool implements AsyncDisposable {
     if (this.#closing !== undefined) {
       throw new McpClosedError("the pool was closed: make a new McpClientPool");
     }
-  }
-
-  #serverNames(): string {
-    return this.#members.all.map((member) => member.name).join(", ") || "(none)";
   }
 
   #emit<K extends PoolEvent>(event: K, payload: PoolEvents[K]): void {
