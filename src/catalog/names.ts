@@ -2,6 +2,7 @@
 
 import { createHash } from "node:crypto";
 import { McpConfigError } from "../core/errors.ts";
+import { excerpt } from "../core/redact.ts";
 
 /** Stands between the server's name and the tool's. */
 export const SEPARATOR = "__";
@@ -37,10 +38,8 @@ export function checkServerName(name: unknown): string {
             ? 'must not end in "_"'
             : undefined;
   if (rule === undefined) return name;
-  const shown = JSON.stringify(name.slice(0, MAX_SERVER_NAME_CHARS + 8));
-  throw new McpConfigError(`server name ${shown} ${rule}`, {
-    path: `servers.${name.slice(0, 64)}`,
-  });
+  const shown = excerpt(name, MAX_SERVER_NAME_CHARS + 8);
+  throw new McpConfigError(`server name "${shown}" ${rule}`, { path: `servers.${shown}` });
 }
 
 /**

@@ -16,15 +16,17 @@ export class OutputChecker {
 
   /** What is wrong with the result, in one line; `undefined` if nothing is, or nothing is demanded. */
   async check(name: string, tool: Tool, result: CallToolResult): Promise<string | undefined> {
-    const schema = tool.outputSchema;
-    if (schema === undefined || result.isError === true) return undefined;
-    let compiling = this.#validators.get(schema);
+    // `null` is what some servers write for no schema.
+    if (tool.outputSchema == null || result.isError === true) return undefined;
+    const schema: unknown = tool.outputSchema;
+    const key = typeof schema === "object" && schema !== null ? schema : tool;
+    let compiling = this.#validators.get(key);
     if (compiling === undefined) {
-      compiling = compileSchema(schema).catch((cause: Error) => {
+      compiling = compileSchema(tool.outputSchema).catch((cause: Error) => {
         this.#onUncompilable(name, cause);
         return cause;
       });
-      this.#validators.set(schema, compiling);
+      this.#validators.set(key, compiling);
     }
     const validate = await compiling;
     if (validate instanceof Error) return undefined;

@@ -3,7 +3,7 @@
 
 import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
-import { McpError, McpOutcomeUnknownError, McpTimeoutError } from "../core/errors.ts";
+import { McpAuthError, McpError, McpOutcomeUnknownError, McpTimeoutError } from "../core/errors.ts";
 import type { EraRequest, EraSession } from "../eras/era.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
 import type { Progress, Tool } from "../spec/types.ts";
@@ -50,7 +50,6 @@ const REPLAY_DELAY = { minMs: 100, maxMs: 20_000 };
 
 export interface CallCounters {
   replays: number;
-  renewals: number;
 }
 
 export class CallRunner {
@@ -81,24 +80,23 @@ export class CallRunner {
   }
 
   async #untilSettled(call: Call, first: Failure | undefined): Promise<object> {
-    const { signal } = call.options;
     const endsAt = call.startedAt + call.totalTimeoutMs;
     const left = (): number => endsAt - this.#clock.now();
     const pause = new Backoff(
       { initialMs: REPLAY_DELAY.minMs, factor: 2, maxMs: REPLAY_DELAY.maxMs, jitter: 0 },
       this.#clock,
     );
-    const tally = { replays: 0, renewals: 0, resends: 0 };
+    const tally: Tally = { replays: 0, renewals: 0, resends: 0, mayHaveRun: false };
     let failure = first;
     for (;;) {
       if (failure !== undefined) {
         const waitMs = this.#afterFailure(call, failure, tally, pause);
         if (waitMs > left()) throw failure.error;
-        if (waitMs > 0) await delay(this.#clock, waitMs, { signal });
+        if (waitMs > 0) await this.#pause(call, waitMs);
       }
-      const link = await this.#ready(call, left());
+      const link = await this.#ready(call, left(), tally);
       const { session } = link;
-      if (left() <= 0) throw this.#outOfTime(call);
+      if (left() <= 0) throw this.#unsent(call, this.#outOfTime(call), tally);
       // An id is never used twice (1.3): only the very first attempt has the caller's.
       const id = failure === undefined ? call.options.requestId : undefined;
       try {
@@ -110,56 +108,76 @@ export class CallRunner {
   }
 
   /** What the failure allows: throws, or gives the time to wait before the next attempt. */
-  #afterFailure(
-    call: Call,
-    failure: Failure,
-    tally: { replays: number; renewals: number; resends: number },
-    pause: Backoff,
-  ): number {
+  #afterFailure(call: Call, failure: Failure, tally: Tally, pause: Backoff): number {
     const { error, link, session } = failure;
     if (!(error instanceof McpError)) throw error;
+    const moment = momentOf(error, session.isSessionLost(error));
     const decision: ReplayDecision = decideReplay({
       replayClass: call.replayClass,
       option: call.options.replay ?? "safe",
-      moment: momentOf(error, session.isSessionLost(error)),
+      moment,
       replays: tally.replays,
       renewals: tally.renewals,
     });
     switch (decision.action) {
       case "fail":
+        if (error instanceof McpAuthError && error.code === "AUTH_REQUIRED") {
+          this.#supervisor.reportUnauthorized(link, error);
+        }
         throw error;
       case "fail-unknown":
-        throw this.#outcomeUnknown(call, error);
+        throw this.#outcomeUnknown(call, error, tally);
       case "resend":
         this.#supervisor.reportUnreachable(link, error);
         // The first time the reconnect's own delays are enough; if the link says ready and still fails, slow down.
         return tally.resends++ === 0 ? 0 : pause.next();
       case "renew":
         tally.renewals += 1;
-        this.#counters.renewals += 1;
         this.#supervisor.renew(session, error);
         return 0;
       case "replay": {
         tally.replays += 1;
-        this.#counters.replays += 1;
+        // What a server refuses with 429 it has not taken.
+        if (moment.name !== "throttled") {
+          tally.mayHaveRun = true;
+          this.#counters.replays += 1;
+        }
         const jitterMs = Math.max(REPLAY_DELAY.minMs, pause.next() * this.#clock.random());
         return Math.max(decision.waitMs ?? 0, jitterMs);
       }
     }
   }
 
-  async #ready(call: Call, leftMs: number): Promise<Link> {
+  /** Waits between attempts; the end of the connection ends it too, and is then found by `#ready`. */
+  async #pause(call: Call, waitMs: number): Promise<void> {
+    const { signal } = call.options;
+    const { ending } = this.#supervisor;
+    const either = signal === undefined ? ending : AbortSignal.any([signal, ending]);
+    await delay(this.#clock, waitMs, { signal: either }).catch(() => signal?.throwIfAborted());
+  }
+
+  async #ready(call: Call, leftMs: number, tally: Tally): Promise<Link> {
     try {
       return await this.#supervisor.ready(leftMs, call.options.signal);
     } catch (error) {
-      if (!(error instanceof McpError)) throw error;
-      throw error.forCall(call.method, "no");
+      throw error instanceof McpError ? this.#unsent(call, error, tally) : error;
     }
   }
 
-  #outcomeUnknown(call: Call, cause: McpError): McpOutcomeUnknownError {
+  /** The last attempt was not sent; what the caller must know is whether an earlier one may have run. */
+  #unsent(call: Call, error: McpError, tally: Tally): McpError {
+    if (!tally.mayHaveRun) return error.forCall(call.method, "no");
+    if (call.replayClass === "safe") return error.forCall(call.method, "unknown");
+    return this.#outcomeUnknown(call, error.forCall(call.method, "unknown"), tally);
+  }
+
+  #outcomeUnknown(call: Call, cause: McpError, tally: Tally): McpOutcomeUnknownError {
+    const ran =
+      tally.replays === 0
+        ? "it may have run once, and was not repeated"
+        : `it was repeated, as it may be, and may have run up to ${tally.replays + 1} times`;
     return new McpOutcomeUnknownError(
-      `${call.method} was sent to server "${this.#server}" and its answer was lost: it may have run once, and was not repeated. Check before you call again, or pass replay: "always" if repeating it is harmless (${cause.message})`,
+      `${call.method} was sent to server "${this.#server}" and its answer was lost: ${ran}. Check before you call again, or pass replay: "always" if repeating it is harmless (${cause.message})`,
       { server: this.#server, method: call.method, sent: cause.sent, cause },
     );
   }
@@ -176,6 +194,15 @@ export class CallRunner {
       },
     );
   }
+}
+
+/** What has happened to one call so far. */
+interface Tally {
+  replays: number;
+  renewals: number;
+  resends: number;
+  /** An attempt was written and its answer lost. */
+  mayHaveRun: boolean;
 }
 
 interface Failure {

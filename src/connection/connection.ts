@@ -66,7 +66,7 @@ export class Connection {
   readonly #supervisor: Supervisor;
   readonly #runner: CallRunner;
   readonly #orders: StandingOrders = new StandingOrders();
-  readonly #counters: CallCounters = { replays: 0, renewals: 0 };
+  readonly #counters: CallCounters = { replays: 0 };
   #calls = 0;
   #succeeded = 0;
   #failed = 0;
@@ -133,7 +133,7 @@ export class Connection {
       failed: this.#failed,
       inFlight: this.#inFlight,
       replays: this.#counters.replays,
-      renewals: this.#counters.renewals,
+      renewals: this.#supervisor.renewalCount,
       reconnects: this.#reconnects,
       crashes: this.#supervisor.crashCount,
     };
@@ -196,13 +196,7 @@ export class Connection {
   /** @throws {McpUnsupportedError} if the server did not declare `resources.subscribe`. */
   async subscribe(uri: string): Promise<void> {
     await this.#require("resources.subscribe", (has) => has.resources?.subscribe === true);
-    if (!this.#orders.subscribe(uri)) return;
-    try {
-      await this.request("resources/subscribe", { uri }, {});
-    } catch (error) {
-      this.#orders.unsubscribe(uri);
-      throw error;
-    }
+    await this.#orders.subscribe(uri, () => this.request("resources/subscribe", { uri }, {}));
   }
 
   /** Nothing is asked of a server that is not there: a new session has no subscriptions. */

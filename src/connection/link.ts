@@ -35,6 +35,7 @@ export class Link {
   readonly transport: Transport;
   readonly #host: EraHost;
   #session: EraSession | undefined;
+  #lost: McpError | undefined;
 
   private constructor(host: EraHost) {
     this.#host = host;
@@ -45,6 +46,11 @@ export class Link {
   get session(): EraSession {
     if (this.#session === undefined) throw new Error("a link without a session was used");
     return this.#session;
+  }
+
+  /** Why the channel is gone, if it is: nothing can be sent over this link any more. */
+  get lost(): McpError | undefined {
+    return this.#lost;
   }
 
   get pendingCount(): number {
@@ -104,14 +110,17 @@ export class Link {
     signal: AbortSignal,
   ): Promise<Link> {
     const { clock } = dependencies;
-    let link: Link | undefined;
+    let opening: Link | undefined;
+    let isOpen = false;
     const peer = new Peer({
       server: server.name,
       clock,
       transport,
       onStray: (what, cause) => events.onWarning(what, cause),
       onClose: (reason) => {
-        if (link !== undefined) events.onLost(link, reason);
+        if (opening === undefined) return;
+        opening.#lost = reason;
+        if (isOpen) events.onLost(opening, reason);
       },
     });
     const host: EraHost = {
@@ -127,18 +136,19 @@ export class Link {
       handshakeMs: server.timeouts.handshakeMs,
       events,
     };
-    const opening = new Link(host);
+    const link = new Link(host);
+    opening = link;
     try {
       await within(host, signal, async (both) => {
         await transport.start(peer, both);
-        opening.#session = await sessionEra.connect(host, both);
+        link.#session = await sessionEra.connect(host, both);
       });
     } catch (error) {
-      await opening.#takeDown();
+      await link.#takeDown();
       throw error;
     }
-    link = opening;
-    return opening;
+    isOpen = true;
+    return link;
   }
 
   /** A new session over the same channel, after the server forgot the old one. */
@@ -178,6 +188,9 @@ export class Link {
   }
 }
 
+/** How long an aborted handshake may take to end what it began: a session's DELETE, above all. */
+const TIDY_UP_MS = 3_000;
+
 /** HTTP statuses with which a server of 2024-11-05 answers a POST to its SSE address (table L2). */
 function suggestsHttpSse(error: unknown): boolean {
   if (!(error instanceof McpHttpError || error instanceof McpResponseError)) return false;
@@ -192,7 +205,7 @@ async function within<T>(
 ): Promise<T> {
   const { clock, server, handshakeMs, transport } = host;
   const ended = new AbortController();
-  const timer = clock.setTimer(() => {
+  let timer = clock.setTimer(() => {
     ended.abort(
       new McpTimeoutError(
         `server "${server}" (${transport.address}) did not complete the handshake within ${handshakeMs} ms. Is it an MCP server, and is it up? Raise timeouts.handshakeMs for a slow start`,
@@ -211,11 +224,14 @@ async function within<T>(
   signal.addEventListener("abort", onAbort, { once: true });
   try {
     const aborted = new Promise<never>((_, reject) => {
-      const fail = (): void => reject(ended.signal.reason as Error);
+      // What heeds the signal may still have to tidy up; what does not must not hold us for ever.
+      const fail = (): void => {
+        clock.clearTimer(timer);
+        timer = clock.setTimer(() => reject(ended.signal.reason as Error), TIDY_UP_MS);
+      };
       if (ended.signal.aborted) fail();
       ended.signal.addEventListener("abort", fail, { once: true });
     });
-    // Whatever does not heed the signal must not hold us.
     return await Promise.race([work(ended.signal), aborted]);
   } finally {
     clock.clearTimer(timer);

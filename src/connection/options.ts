@@ -103,10 +103,32 @@ export function resolveServer(
     disabled: common.disabled ?? false,
     listen: pick("listen") ?? "auto",
     outputValidation: pick("outputValidation") ?? "warn",
-    tools: Object.freeze({ ...pick("tools") }),
-    limits: Object.freeze({ ...DEFAULT_LIMITS, ...defaults.limits, ...common.limits }),
-    timeouts: Object.freeze({ ...DEFAULT_TIMEOUTS, ...defaults.timeouts, ...common.timeouts }),
-    reconnect: Object.freeze({ ...DEFAULT_RECONNECT, ...defaults.reconnect, ...common.reconnect }),
+    tools: copyFilter(pick("tools")),
+    limits: merge(DEFAULT_LIMITS, defaults.limits, common.limits),
+    timeouts: merge(DEFAULT_TIMEOUTS, defaults.timeouts, common.timeouts),
+    reconnect: merge(DEFAULT_RECONNECT, defaults.reconnect, common.reconnect),
+  });
+}
+
+/** Later ones win; what is explicitly `undefined` was not given. */
+function merge<T extends object>(
+  base: Readonly<T>,
+  ...given: readonly (Partial<T> | undefined)[]
+): Readonly<T> {
+  const merged = { ...base };
+  for (const options of given) {
+    for (const [key, value] of Object.entries(options ?? {})) {
+      if (value !== undefined) Reflect.set(merged, key, value);
+    }
+  }
+  return Object.freeze(merged);
+}
+
+function copyFilter(filter: ToolFilter | undefined): ToolFilter {
+  const { allow, deny } = filter ?? {};
+  return Object.freeze({
+    ...(allow === undefined ? {} : { allow: Object.freeze([...allow]) }),
+    ...(deny === undefined ? {} : { deny: Object.freeze([...deny]) }),
   });
 }
 
@@ -125,7 +147,8 @@ function resolveTarget(path: string, checked: CheckedServer): ResolvedTarget {
     case "stdio": {
       const { command, args, env, cwd } = checked.config;
       if (command.trim() === "") {
-        throw new McpConfigError(`${path}.command is empty: give the program to start`, { path });
+        const at = `${path}.command`;
+        throw new McpConfigError(`${at} is empty: give the program to start`, { path: at });
       }
       return {
         kind: "stdio",
@@ -144,11 +167,11 @@ function checkUrl(path: string, given: string | URL): URL {
   let url: URL;
   try {
     url = new URL(given);
-  } catch (cause) {
-    const shown = typeof given === "string" ? ` "${excerpt(given, 100)}"` : "";
+  } catch {
+    // Not shown: it may hold credentials, and where they stand cannot be told.
     throw new McpConfigError(
-      `${path}${shown} is no valid URL: it needs a scheme and a host, as in "http://127.0.0.1:3000/mcp"`,
-      { path, cause: cause instanceof Error ? new Error("invalid URL") : undefined },
+      `${path} is no valid URL: it needs a scheme, a host and, if any, a port up to 65535, as in "http://127.0.0.1:3000/mcp"`,
+      { path },
     );
   }
   if (url.protocol !== "http:" && url.protocol !== "https:") {

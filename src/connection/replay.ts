@@ -4,6 +4,7 @@ import {
   McpAuthError,
   McpConnectionError,
   McpHttpError,
+  McpProtocolError,
   McpResponseError,
 } from "../core/errors.ts";
 import type { Tool } from "../spec/types.ts";
@@ -70,13 +71,17 @@ export function momentOf(error: unknown, sessionLost: boolean): Moment {
     if (error.sent === "no") return error.retryable ? { name: "not-sent" } : { name: "final" };
     return { name: "lost" };
   }
+  // The channel had to be given up (a line beyond the limit), and with it the answers of all other calls.
+  if (error instanceof McpProtocolError && error.retryable && error.sent !== "no") {
+    return { name: "lost" };
+  }
   if (error instanceof McpHttpError) {
     const { status, retryAfterMs } = error;
     if (status === 429) return { name: "throttled", retryAfterMs };
     if (status >= 502 && status <= 504) return { name: "gateway", retryAfterMs };
   }
   if (error instanceof McpResponseError && error.status === 429) {
-    return { name: "throttled", retryAfterMs: undefined };
+    return { name: "throttled", retryAfterMs: error.retryAfterMs };
   }
   if (error instanceof McpAuthError) return { name: "final" };
   return { name: "final" };

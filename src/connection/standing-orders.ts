@@ -4,25 +4,30 @@ import type { EraSession } from "../eras/era.ts";
 import type { LogLevel } from "../spec/types.ts";
 
 export class StandingOrders {
-  /** How many subscribers each URI has. */
-  readonly #subscribers: Map<string, number> = new Map();
+  /** By URI: how many subscribers it has, and the request that the first of them made. */
+  readonly #subscribed: Map<string, { count: number; readonly asked: Promise<unknown> }> =
+    new Map();
   #logLevel: LogLevel | undefined;
 
-  /** True if the URI has its first subscriber now. */
-  subscribe(uri: string): boolean {
-    const count = this.#subscribers.get(uri) ?? 0;
-    this.#subscribers.set(uri, count + 1);
-    return count === 0;
+  /** The first subscriber asks the server; those who come later share the answer. */
+  async subscribe(uri: string, ask: () => Promise<unknown>): Promise<void> {
+    let order = this.#subscribed.get(uri);
+    if (order === undefined) this.#subscribed.set(uri, (order = { count: 0, asked: ask() }));
+    order.count += 1;
+    try {
+      await order.asked;
+    } catch (error) {
+      if (this.#subscribed.get(uri) === order) this.#subscribed.delete(uri);
+      throw error;
+    }
   }
 
-  /** True if it has none any more. */
+  /** True if it has no subscriber any more. */
   unsubscribe(uri: string): boolean {
-    const count = this.#subscribers.get(uri) ?? 0;
-    if (count > 1) {
-      this.#subscribers.set(uri, count - 1);
-      return false;
-    }
-    return this.#subscribers.delete(uri);
+    const order = this.#subscribed.get(uri);
+    if (order === undefined) return false;
+    order.count -= 1;
+    return order.count === 0 && this.#subscribed.delete(uri);
   }
 
   setLogLevel(level: LogLevel): void {
@@ -42,7 +47,7 @@ export class StandingOrders {
       give("the log level could not be set again", session.setLogLevel(this.#logLevel));
     }
     if (session.capabilities.resources?.subscribe === true) {
-      for (const uri of this.#subscribers.keys()) {
+      for (const uri of this.#subscribed.keys()) {
         give(`the subscription to ${uri} could not be made again`, session.subscribe(uri));
       }
     }

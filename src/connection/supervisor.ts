@@ -1,10 +1,12 @@
 // Keeps one server connected: one state, one attempt at a time, one reconnect shared by all callers.
 
 import type { Clock } from "../core/clock.ts";
-import { McpAuthError, McpConnectionError, McpError, McpHttpError } from "../core/errors.ts";
+import { McpAuthError } from "../core/errors.ts";
+import type { McpError } from "../core/errors.ts";
 import { StateMachine } from "../core/state-machine.ts";
 import { Backoff } from "../resilience/backoff.ts";
 import type { EraSession } from "../eras/era.ts";
+import { asMcpError, isWorthRetrying } from "./attempt-error.ts";
 import { Availability } from "./availability.ts";
 import { CrashCounter } from "./crash-counter.ts";
 import { Link } from "./link.ts";
@@ -15,6 +17,9 @@ import type { ConnectionState, ConnectionStateName } from "./state.ts";
 
 /** A caller after the budget starts an attempt of its own, but not within this time of the last, milliseconds. */
 const MIN_PAUSE_MS = 1_000;
+
+/** After a refused authorization callers fail at once; this much later one of them may try again, milliseconds. */
+const AUTH_PAUSE_MS = 30_000;
 
 export interface SupervisorEvents extends Omit<LinkEvents, "onLost" | "onSessionLost"> {
   /** `error` is why a connection was lost or not made. */
@@ -37,6 +42,8 @@ export class Supervisor {
   /** An HTTP link whose server cannot be reached: its session may well outlive that. */
   #dormant: Link | undefined;
   #everReady = false;
+  #renewals = 0;
+  readonly #ending: AbortController = new AbortController();
   readonly #closing: Set<Promise<void>> = new Set();
 
   constructor(server: ResolvedServer, dependencies: LinkDependencies, events: SupervisorEvents) {
@@ -69,6 +76,11 @@ export class Supervisor {
 
   get lastError(): McpError | undefined {
     return this.#availability.lastError;
+  }
+
+  /** Sessions that were forgotten by the server and begun anew. */
+  get renewalCount(): number {
+    return this.#renewals;
   }
 
   get crashCount(): number {
@@ -124,9 +136,15 @@ export class Supervisor {
         }
         return this.#joinAttempt(limitMs, signal);
       }
-      case "auth-required":
+      case "auth-required": {
+        const sinceMs = this.#clock.now() - this.#availability.lastAttemptEnd;
+        if (sinceMs < AUTH_PAUSE_MS) {
+          return Promise.reject(state.error.forCall(state.error.method, "no"));
+        }
+        return this.#joinAttempt(limitMs, signal);
+      }
       case "failed":
-        return Promise.reject(state.error);
+        return Promise.reject(state.error.forCall(state.error.method, "no"));
       case "draining":
       case "closed":
         return Promise.reject(this.#availability.closed());
@@ -137,8 +155,19 @@ export class Supervisor {
   reportUnreachable(link: Link, error: McpError): void {
     const state = this.#machine.current;
     if (state.name !== "ready" || state.link !== link || state.renewing) return;
+    // A channel reports its own loss, and knows the reason.
+    if (link.transport.channel === "duplex") return;
     this.#dormant = link;
     this.#enterBackoff(error, this.#clock.random() * this.#server.reconnect.jitterMs);
+  }
+
+  /** A caller was told that its credentials are no good: nobody else needs to ask. */
+  reportUnauthorized(link: Link, error: McpAuthError): void {
+    const state = this.#machine.current;
+    if (state.name !== "ready" || state.link !== link) return;
+    this.#availability.lastAttemptEnd = this.#clock.now();
+    this.#dormant = link;
+    this.#stop("auth-required", error);
   }
 
   /** A caller was told that `session` is forgotten. Shared: the first report renews, all callers wait. */
@@ -150,8 +179,14 @@ export class Supervisor {
     void this.#renew(state, error);
   }
 
+  /** Aborted when no attempt will follow any more: nobody needs to wait for one. */
+  get ending(): AbortSignal {
+    return this.#ending.signal;
+  }
+
   /** No new callers from here on. */
   drain(): void {
+    this.#ending.abort();
     if (this.#machine.canMoveTo("draining")) {
       const link = this.currentLink;
       if (link !== undefined) this.#dormant = link;
@@ -162,6 +197,7 @@ export class Supervisor {
 
   /** Ends everything and leaves nothing behind. Never rejects. */
   async close(): Promise<void> {
+    this.#ending.abort();
     const live = this.currentLink ?? this.#dormant;
     this.#dormant = undefined;
     if (this.#machine.canMoveTo("closed")) {
@@ -188,6 +224,7 @@ export class Supervisor {
   }
 
   async #connectOnce(signal: AbortSignal): Promise<void> {
+    if (this.#dormant?.lost !== undefined) this.#dormant = undefined;
     const dormant = this.#dormant;
     let link: Link | undefined;
     try {
@@ -195,6 +232,7 @@ export class Supervisor {
       signal.throwIfAborted();
       await this.#events.onSession(link.session, false);
       signal.throwIfAborted();
+      if (link.lost !== undefined) throw link.lost;
     } catch (error) {
       this.#availability.lastAttemptEnd = this.#clock.now();
       if (signal.aborted) {
@@ -203,7 +241,7 @@ export class Supervisor {
         return;
       }
       if (link !== undefined && link !== dormant) this.#retire(link);
-      return this.#onAttemptFailed(this.#asMcpError(error));
+      return this.#onAttemptFailed(asMcpError(this.#server.name, error));
     }
     this.#availability.lastAttemptEnd = this.#clock.now();
     this.#dormant = undefined;
@@ -232,7 +270,8 @@ export class Supervisor {
       await link.ping(signal);
     } catch (error) {
       if (!link.session.isSessionLost(error)) throw error;
-      await link.renew(this.#asMcpError(error), signal);
+      await link.renew(asMcpError(this.#server.name, error), signal);
+      this.#renewals += 1;
     }
     return link;
   }
@@ -254,13 +293,15 @@ export class Supervisor {
 
   #onAttemptFailed(error: McpError): void {
     if (error instanceof McpAuthError) return this.#stop("auth-required", error);
-    if (!this.#isWorthRetrying(error)) return this.#stop("failed", error);
+    if (!isWorthRetrying(error, this.#everReady)) return this.#stop("failed", error);
     const crashed = this.#server.target.kind === "stdio" && error.code === "CONNECTION_LOST";
     if (crashed && this.#crashes.add())
       return this.#stop("failed", this.#availability.crashLoop(error));
+    // First those who waited for this attempt: whoever asks on hearing of it waits for the next.
+    this.#availability.onDown(error);
+    this.#availability.onAttemptFailed(error);
     const spent = this.#availability.budgetLeftMs <= 0;
     this.#enterBackoff(error, spent ? this.#background.next() : this.#backoff.next());
-    this.#availability.onAttemptFailed(error);
   }
 
   #enterBackoff(error: McpError, delayMs: number): void {
@@ -284,8 +325,8 @@ export class Supervisor {
     this.#availability.lastError = error;
     if (this.#dormant !== undefined) this.#retire(this.#dormant);
     this.#dormant = undefined;
-    this.#machine.moveTo({ name, error });
     this.#availability.onEnd(() => error);
+    this.#machine.moveTo({ name, error });
   }
 
   // --- a live link ---
@@ -308,15 +349,16 @@ export class Supervisor {
   async #renew(state: ConnectionState & { name: "ready" }, error: McpError): Promise<void> {
     const { link, attempt } = state;
     this.#availability.lastError = error;
-    const work = link
-      .renew(error, attempt.signal)
-      .then(() => this.#events.onSession(link.session, true));
+    const work = link.renew(error, attempt.signal).then(() => {
+      this.#renewals += 1;
+      return this.#events.onSession(link.session, true);
+    });
     this.#track(work.catch(() => {}));
     try {
       await work;
     } catch (cause) {
       if (this.#machine.current !== state) return;
-      const failure = this.#asMcpError(cause);
+      const failure = asMcpError(this.#server.name, cause);
       this.#availability.lastError = failure;
       // A link over HTTP outlives its session, and is asked again; a channel that is gone is not.
       if (link.transport.channel === "exchange") this.#dormant = link;
@@ -340,25 +382,5 @@ export class Supervisor {
   #track(work: Promise<void>): void {
     this.#closing.add(work);
     void work.finally(() => this.#closing.delete(work));
-  }
-
-  // --- errors ---
-
-  /** At first, what the server answers is final; once it has worked, a bad answer may be a deployment. */
-  #isWorthRetrying(error: McpError): boolean {
-    if (error.retryable || error.code === "TIMEOUT") return true;
-    if (error instanceof McpConnectionError) return error.code !== "CONNECTION_FAILED";
-    if (error instanceof McpHttpError && (error.status >= 500 || error.status === 429)) return true;
-    return this.#everReady;
-  }
-
-  #asMcpError(error: unknown): McpError {
-    if (error instanceof McpError) return error;
-    const { name } = this.#server;
-    const text = error instanceof Error ? error.message : String(error);
-    return new McpError("CONNECTION_FAILED", `connecting to server "${name}" failed: ${text}`, {
-      server: name,
-      cause: error,
-    });
   }
 }

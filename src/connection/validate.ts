@@ -15,7 +15,7 @@ export type CheckedServer =
 const milliseconds = v.pipe(v.number(), v.minValue(1), v.maxValue(2 ** 31 - 1));
 const count = v.pipe(v.number(), v.integer(), v.minValue(1));
 const strings = v.array(v.string());
-const stringMap = v.record(v.string(), v.string());
+const stringMap = mapOf(v.string());
 
 const connectionEntries = {
   protocol: v.optional(v.picklist(["auto", "legacy", ...SESSION_VERSIONS])),
@@ -131,6 +131,13 @@ export function checkServerConfig(path: string, value: unknown): CheckedServer {
   return { kind: "stdio", config: value as StdioServerConfig };
 }
 
+/** A plain object from strings to what `value` allows. */
+export function mapOf(value: v.GenericSchema): v.GenericSchema {
+  const map = v.record(v.string(), value);
+  const isObject = v.custom<object>((input) => !Array.isArray(input), "must be an object");
+  return v.lazy((input) => (Array.isArray(input) ? isObject : map));
+}
+
 /**
  * Checks `value` against a valibot schema of strict objects.
  *
@@ -148,43 +155,63 @@ export function checkShape(
   const keys = (issue.path ?? []).map((item) => String(item.key));
   const where = [path, ...keys].filter((part) => part !== "").join(".");
   if (issue.type === "strict_object" && issue.expected === "never") {
-    throw new McpConfigError(`${where} is no option${suggest(schema, keys, otherKeys)}`, {
+    throw new McpConfigError(`${where} is no option${suggest(schema, value, keys, otherKeys)}`, {
       path: where,
     });
   }
-  const expected = issue.expected === null ? issue.message : `must be ${issue.expected}`;
-  throw new McpConfigError(`${where} ${expected}, not ${describe(issue.input)}`, { path: where });
+  const expected = issue.type === "custom" ? issue.message : `must be ${issue.expected ?? "valid"}`;
+  const isSecret = keys.some((key) => key === "env" || key === "headers");
+  const given = describe(issue.input, isSecret);
+  throw new McpConfigError(`${where} ${expected}, not ${given}`, { path: where });
 }
 
-/** What the type of a value is, in words that cannot hold a secret. */
-function describe(value: unknown): string {
-  if (value === null) return "null";
+/** What a value is, in words that cannot hold a secret. */
+export function describe(value: unknown, isSecret = false): string {
+  if (value === undefined || value === null) return String(value);
   if (Array.isArray(value)) return "an array";
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
-  return value === undefined ? "undefined" : `a ${typeof value}`;
+  if (!isSecret && (typeof value === "number" || typeof value === "boolean")) return String(value);
+  return `${typeof value === "object" ? "an" : "a"} ${typeof value}`;
 }
 
 function suggest(
   schema: v.GenericSchema,
+  value: unknown,
   keys: readonly string[],
   otherKeys: readonly string[],
 ): string {
   const wrong = keys.at(-1) ?? "";
   let node: unknown = schema;
-  for (const key of keys.slice(0, -1)) node = unwrap(entriesOf(node)[key]);
+  let at = value;
+  for (const key of keys.slice(0, -1)) {
+    at = (at as { [key: string]: unknown })[key];
+    node = unwrap(entriesOf(node)[key], at);
+  }
   const known = Object.keys(entriesOf(node));
   if (keys.length === 1) known.push(...otherKeys);
-  const near = known.length === 0 ? undefined : closest(wrong, known);
-  if (near !== undefined && distance(near, wrong) <= 3) return `; did you mean "${near}"?`;
-  return known.length === 0 ? "" : `; known are ${known.join(", ")}`;
+  return suggestKey(wrong, known);
+}
+
+/** The end of a message about an unknown key: the closest one, or all. */
+export function suggestKey(wrong: string, known: readonly string[]): string {
+  if (known.length === 0) return "";
+  const near = closest(wrong, known);
+  // Up to 3 edits, or a beginning of it: `timeout` for `timeoutMs`.
+  const isNear = distance(near.toLowerCase(), wrong.toLowerCase()) <= 3;
+  return isNear ? `; did you mean "${near}"?` : `; known are ${known.join(", ")}`;
 }
 
 function entriesOf(schema: unknown): { readonly [key: string]: unknown } {
   return (schema as { entries?: { [key: string]: unknown } } | undefined)?.entries ?? {};
 }
 
-function unwrap(schema: unknown): unknown {
-  return (schema as { wrapped?: unknown } | undefined)?.wrapped ?? schema;
+/** What a schema that may be absent, or that depends on the value, demands of this value. */
+function unwrap(schema: unknown, value: unknown): unknown {
+  const { wrapped, getter } = (schema ?? {}) as {
+    wrapped?: unknown;
+    getter?: (value: unknown) => unknown;
+  };
+  if (wrapped !== undefined) return unwrap(wrapped, value);
+  return getter === undefined ? schema : unwrap(getter(value), value);
 }
 
 function isObjectWith(value: unknown, method: string): boolean {

@@ -1,6 +1,7 @@
 // A typed event emitter whose listeners cannot hurt the one who emits.
 
-export type Listener<T> = (payload: T) => void;
+/** What it throws, or rejects with, is reported and breaks nothing. */
+export type Listener<T> = (payload: T) => unknown;
 
 export class Emitter<Events extends object> {
   readonly #listeners: Map<keyof Events, Set<Listener<never>>> = new Map();
@@ -35,7 +36,11 @@ export class Emitter<Events extends object> {
     if (set === undefined) return;
     for (const listener of [...set] as Listener<Events[K]>[]) {
       try {
-        listener(payload);
+        const outcome = listener(payload);
+        // An async listener fails later: nobody else would catch it.
+        if (outcome instanceof Promise) {
+          outcome.catch((error: unknown) => this.#onListenerError(error, event));
+        }
       } catch (error) {
         this.#onListenerError(error, event);
       }

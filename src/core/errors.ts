@@ -97,12 +97,12 @@ export class McpError extends Error {
    *
    * @internal
    */
-  forCall(method: string, sent: Sent): this {
+  forCall(method: string | undefined, sent: Sent, server: string | undefined = this.server): this {
     const copy = Object.create(
       Object.getPrototypeOf(this) as object,
       Object.getOwnPropertyDescriptors(this),
     ) as this;
-    return Object.assign(copy, { method, sent });
+    return Object.assign(copy, { method, sent, server });
   }
 
   toJSON(): McpErrorJson {
@@ -130,7 +130,10 @@ export class McpConnectionError extends McpError {
   }
 }
 
-/** The call was sent and its answer was lost: it ran at most once, and may have run. Never replayed by itself. */
+/**
+ * The call was sent and its answer was lost: it may have run. Once at most, unless it is of a class that may be
+ * repeated, and was.
+ */
 export class McpOutcomeUnknownError extends McpConnectionError {
   constructor(message: string, options?: McpErrorOptions) {
     super("OUTCOME_UNKNOWN", message, { sent: "unknown", ...options });
@@ -161,6 +164,8 @@ export class McpResponseError extends McpError {
   readonly data: unknown;
   /** HTTP status of the answer, where there was one. */
   readonly status: number | undefined;
+  /** `Retry-After` in milliseconds from the answer's arrival, if it came with a usable one. */
+  readonly retryAfterMs: number | undefined;
 
   constructor(
     message: string,
@@ -169,6 +174,7 @@ export class McpResponseError extends McpError {
       rpcMessage: string;
       data?: unknown;
       status?: number | undefined;
+      retryAfterMs?: number | undefined;
     },
   ) {
     super("RESPONSE_ERROR", message, { sent: "yes", ...options });
@@ -176,6 +182,7 @@ export class McpResponseError extends McpError {
     this.rpcMessage = options.rpcMessage;
     this.data = options.data;
     this.status = options.status;
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

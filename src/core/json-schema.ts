@@ -21,6 +21,9 @@ const validators: Map<string, Promise<Ajv2020>> = new Map();
  * @throws {Error} if the dialect is unknown, a `$ref` is unresolved, or the schema is no schema, or too large.
  */
 export async function compileSchema(schema: object): Promise<Validate> {
+  if (typeof schema !== "object" || schema === null || Array.isArray(schema)) {
+    throw new Error("the schema is no object");
+  }
   const declared = (schema as { $schema?: unknown }).$schema ?? DIALECT_2020;
   const dialect = typeof declared === "string" ? declared.replace(/#$/, "") : "";
   if (dialect !== DIALECT_2020 && dialect !== DIALECT_07) {

@@ -38,6 +38,13 @@ export async function sample(
   if (typeof request.maxTokens !== "number") throw invalid("maxTokens must be a number");
   const usesTools = request.tools !== undefined || request.toolChoice !== undefined;
   if (usesTools && !handlers.sampling.tools) throw invalid("sampling.tools was not declared");
+  const mode = request.toolChoice?.mode;
+  if (mode !== undefined && !["auto", "required", "none"].includes(mode)) {
+    throw invalid("toolChoice.mode must be auto, required or none");
+  }
+  if (!request.messages.every(isMessage)) {
+    throw invalid("each message needs a role, and content with a type");
+  }
   checkToolTurns(request.messages);
   let result: CreateMessageResult;
   try {
@@ -66,6 +73,15 @@ function checkToolTurns(messages: readonly SamplingMessage[]): void {
     open = new Set(blocks.flatMap((block) => (block.type === "tool_use" ? [block.id] : [])));
   }
   if (open.size > 0) throw invalid("a tool_use is not answered");
+}
+
+function isMessage(message: unknown): message is SamplingMessage {
+  const { role, content } = (message ?? {}) as { role?: unknown; content?: unknown };
+  const blocks: unknown[] = Array.isArray(content) ? content : [content];
+  return (
+    (role === "user" || role === "assistant") &&
+    blocks.every((block) => typeof (block as { type?: unknown } | null)?.type === "string")
+  );
 }
 
 function blocksOf(message: SamplingMessage): SamplingContent[] {

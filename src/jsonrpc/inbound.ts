@@ -42,6 +42,7 @@ export class InboundRequests {
     readonly handlers: () => InboundHandlers;
     readonly respond: (response: JsonRpcResponse) => void;
     readonly notify: (method: string, params: object) => void;
+    readonly onSettled: () => void;
     readonly onHandlerError: (error: unknown, method: string) => void;
   };
   readonly #active: Map<RequestId, AbortController> = new Map();
@@ -50,6 +51,8 @@ export class InboundRequests {
     handlers: () => InboundHandlers;
     respond: (response: JsonRpcResponse) => void;
     notify: (method: string, params: object) => void;
+    /** One less is being worked on. */
+    onSettled: () => void;
     /** A handler threw something that is no {@link RpcError}; the server only learns that it failed. */
     onHandlerError: (error: unknown, method: string) => void;
   }) {
@@ -72,6 +75,7 @@ export class InboundRequests {
   /** The server takes a request back. */
   cancel(id: unknown): void {
     this.#active.get(id as RequestId)?.abort(CANCELLED);
+    this.#end(id as RequestId);
   }
 
   /** The session is over: handlers are told, and nothing is answered any more. */
@@ -89,19 +93,24 @@ export class InboundRequests {
     const context: InboundContext = {
       signal: controller.signal,
       progress: (progress) => {
-        if (token === undefined || controller.signal.aborted) return;
+        if (token === undefined || this.#active.get(id) !== controller) return;
         this.#options.notify("notifications/progress", { ...progress, progressToken: token });
       },
     };
     let response: JsonRpcResponse;
     try {
-      const result = await this.#options.handlers().onRequest(method, params, context);
-      response = { jsonrpc: "2.0", id, result };
+      const result: unknown = await this.#options.handlers().onRequest(method, params, context);
+      response = { jsonrpc: "2.0", id, result: checkResult(result) };
     } catch (error) {
       response = { jsonrpc: "2.0", id, error: this.#errorObject(error, method) };
     }
-    if (this.#active.get(id) === controller) this.#active.delete(id);
-    if (!controller.signal.aborted) this.#options.respond(response);
+    if (this.#active.get(id) !== controller) return;
+    this.#end(id);
+    this.#options.respond(response);
+  }
+
+  #end(id: RequestId): void {
+    if (this.#active.delete(id)) this.#options.onSettled();
   }
 
   #errorObject(error: unknown, method: string): JsonRpcErrorObject {
@@ -113,4 +122,13 @@ export class InboundRequests {
     // What a handler throws may hold anything: the server is told no more than that it failed.
     return { code: INTERNAL_ERROR, message: `the client's handler for ${method} failed` };
   }
+}
+
+/** @throws if what a handler gave cannot be sent as a result: silence would leave the server waiting. */
+function checkResult(result: unknown): object {
+  if (typeof result !== "object" || result === null || Array.isArray(result)) {
+    throw new TypeError("a handler must return an object");
+  }
+  JSON.stringify(result);
+  return result;
 }

@@ -2,8 +2,8 @@
 // https://modelcontextprotocol.io/specification/2025-11-25/basic
 
 import type { Clock } from "../core/clock.ts";
-import { McpError, McpResponseError, McpTimeoutError } from "../core/errors.ts";
-import type { McpProtocolError, Sent } from "../core/errors.ts";
+import { McpConfigError, McpError, McpResponseError, McpTimeoutError } from "../core/errors.ts";
+import type { McpProtocolError } from "../core/errors.ts";
 import { excerpt } from "../core/redact.ts";
 import type { Progress } from "../spec/types.ts";
 import { InboundRequests, RpcError } from "./inbound.ts";
@@ -17,41 +17,11 @@ import type {
   RequestId,
 } from "./messages.ts";
 import { isNotification, isRequest, METHOD_NOT_FOUND } from "./messages.ts";
+import { Pending } from "./pending.ts";
+import type { Outbound, PeerRequest } from "./pending.ts";
 import { runCall } from "./run-call.ts";
-import type { Abandoned, CallControl, CallLimits } from "./run-call.ts";
-import type {
-  Exchange,
-  ExchangeHandle,
-  HeaderList,
-  ResponseHead,
-  Transport,
-  TransportSink,
-} from "./transport.ts";
-
-/** What the era adds to everything that is sent: nothing here, headers on HTTP. */
-export interface Outbound {
-  readonly headers?: HeaderList | undefined;
-  readonly resume?: { readonly headers: HeaderList } | undefined;
-}
-
-export interface PeerRequest {
-  readonly method: string;
-  readonly params?: object | undefined;
-  /** Default: a counter that never repeats in this peer's life. */
-  readonly id?: RequestId | undefined;
-  readonly limits: CallLimits;
-  readonly signal?: AbortSignal | undefined;
-  /** Asks the server for progress; each report also ends the silence. */
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
-  /**
-   * How to give up on it: tell the server (`notify`), or say nothing (`close`: the stream's end says it,
-   * or, as for `initialize`, it must not be cancelled).
-   */
-  readonly cancel: "notify" | "close";
-  /** Instead of the peer's own. */
-  readonly outbound?: Outbound | undefined;
-  readonly onHead?: ((head: ResponseHead) => void) | undefined;
-}
+import type { Abandoned } from "./run-call.ts";
+import type { Exchange, ExchangeHandle, Transport, TransportSink } from "./transport.ts";
 
 export interface PeerOptions {
   /** The server's name in the pool, for errors. */
@@ -64,49 +34,8 @@ export interface PeerOptions {
   readonly onClose: (reason: McpError) => void;
 }
 
-/** A request that waits for its answer; the transport's exchange at the same time. */
-class Pending implements Exchange {
-  readonly id: RequestId;
-  readonly method: string;
-  readonly headers: HeaderList | undefined;
-  readonly resume: { readonly headers: HeaderList } | undefined;
-  readonly onProgress: ((progress: Progress) => void) | undefined;
-  readonly control: CallControl<object>;
-  handle: ExchangeHandle | undefined;
-  sent: Sent = "no";
-  readonly #peer: Peer;
-  readonly #onHead: ((head: ResponseHead) => void) | undefined;
-
-  constructor(
-    peer: Peer,
-    id: RequestId,
-    request: PeerRequest,
-    outbound: Outbound,
-    control: CallControl<object>,
-  ) {
-    this.#peer = peer;
-    this.id = id;
-    this.method = request.method;
-    this.headers = outbound.headers;
-    this.resume = outbound.resume;
-    this.onProgress = request.onProgress;
-    this.#onHead = request.onHead;
-    this.control = control;
-  }
-
-  onWritten(): void {
-    if (this.sent === "no") this.sent = "unknown";
-  }
-
-  onHead(head: ResponseHead): void {
-    this.sent = "yes";
-    this.#onHead?.(head);
-  }
-
-  onFailed(error: McpError): void {
-    this.#peer.fail(this, error);
-  }
-}
+/** Ids that callers choose above this do not move the counter, which would lose its precision. */
+const MAX_COUNTED_ID = 2 ** 52;
 
 export class Peer implements TransportSink {
   /** Added to every message that does not bring its own; set by the era when a session begins. */
@@ -126,6 +55,10 @@ export class Peer implements TransportSink {
       handlers: () => this.handlers,
       respond: (response) => this.#sendQuietly(response),
       notify: (method, params) => this.#sendQuietly({ jsonrpc: "2.0", method, params }),
+      // What it worked on was ours to do: the server's silence begins only now.
+      onSettled: () => {
+        for (const pending of this.#pending.values()) pending.control.touch();
+      },
       onHandlerError: (error, method) => options.onStray(`the handler for ${method} threw`, error),
     });
   }
@@ -157,8 +90,10 @@ export class Peer implements TransportSink {
         isOurTurn: () => this.inbound.activeCount > 0,
       },
       (control) => {
-        if (this.#closed !== undefined) return control.reject(this.#closed);
-        const id = request.id ?? this.allocateId();
+        if (this.#closed !== undefined) {
+          return control.reject(this.#closed.forCall(request.method, "no"));
+        }
+        const id = this.#useId(request.id);
         if (this.#pending.has(id)) {
           return control.reject(
             new McpError(
@@ -233,8 +168,9 @@ export class Peer implements TransportSink {
     if (!this.#pending.delete(pending.id)) return;
     pending.handle?.close();
     const sent = error.sent === "yes" ? "yes" : pending.sent;
+    const server = error.server ?? this.#options.server;
     pending.control.reject(
-      error.method === undefined ? error.forCall(pending.method, sent) : error,
+      error.method === undefined ? error.forCall(pending.method, sent, server) : error,
     );
   }
 
@@ -331,19 +267,21 @@ export class Peer implements TransportSink {
     );
   }
 
+  /** Keeps the counter ahead of the numbers that callers choose, so that no id comes twice (1.3). */
+  #useId(chosen: RequestId | undefined): RequestId {
+    if (chosen === undefined) return this.allocateId();
+    if (typeof chosen === "number" && chosen >= this.#nextId && chosen < MAX_COUNTED_ID) {
+      this.#nextId = chosen + 1;
+    }
+    return chosen;
+  }
+
   #transmit(message: JsonRpcRequest, pending: Pending): void {
     let handle: ExchangeHandle;
     try {
       handle = this.#options.transport.send(message, pending);
     } catch (cause) {
-      // What cannot be serialised (a cycle, a BigInt) is the caller's mistake, and nothing was sent.
-      const { server } = this.#options;
-      const error = new McpError(
-        "INVALID_CONFIG",
-        `the parameters of ${message.method} for server "${server}" cannot be sent: ${(cause as Error).message}`,
-        { server, method: message.method, cause },
-      );
-      return this.fail(pending, error);
+      return this.fail(pending, this.#unsendable(message.method, cause));
     }
     if (this.#pending.get(pending.id) === pending) pending.handle = handle;
     else handle.close();
@@ -362,8 +300,22 @@ export class Peer implements TransportSink {
         onAccepted: resolve,
         onFailed: reject,
       };
-      this.#options.transport.send(message, exchange);
+      try {
+        this.#options.transport.send(message, exchange);
+      } catch (cause) {
+        reject(this.#unsendable("method" in message ? message.method : "a response", cause));
+      }
     });
+  }
+
+  /** What JSON cannot say (a cycle, a BigInt) is the caller's mistake, and nothing was sent. */
+  #unsendable(method: string, cause: unknown): McpError {
+    const { server } = this.#options;
+    const { message } = cause as Error;
+    return new McpConfigError(
+      `the parameters of ${method} for server "${server}" cannot be sent as JSON: ${message}`,
+      { server, method, path: "params", cause },
+    );
   }
 }
 

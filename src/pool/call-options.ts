@@ -1,6 +1,8 @@
 // What a caller says about one call, checked at the door: cheap enough for every call.
 
 import type { CallOptions } from "../connection/call.ts";
+import * as v from "valibot";
+import { checkShape, describe, mapOf, suggestKey } from "../connection/validate.ts";
 import { McpConfigError } from "../core/errors.ts";
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
@@ -37,9 +39,7 @@ export function checkCallOptions(options: CallOptions): CallOptions {
       | ((value: unknown) => string | undefined)
       | undefined;
     const problem =
-      check === undefined
-        ? `is no option; known are ${Object.keys(CHECKS).join(", ")}`
-        : check(value);
+      check === undefined ? `is no option${suggestKey(key, Object.keys(CHECKS))}` : check(value);
     if (problem !== undefined) {
       throw new McpConfigError(`call option ${key} ${problem}`, { path: key });
     }
@@ -50,17 +50,53 @@ export function checkCallOptions(options: CallOptions): CallOptions {
 /** @throws {McpConfigError} unless `value` is a plain object or absent. */
 export function checkObject(what: string, value: unknown): void {
   if (value !== undefined && !isObject(value)) {
-    const given = value === null ? "null" : Array.isArray(value) ? "an array" : `a ${typeof value}`;
-    throw new McpConfigError(`${what} must be an object, not ${given}`, { path: what });
+    throw new McpConfigError(`${what} must be an object, not ${describe(value)}`, { path: what });
   }
 }
 
 /** @throws {McpConfigError} unless `value` is a string with something in it. */
 export function checkString(what: string, value: unknown): void {
   if (typeof value !== "string" || value === "") {
-    const given = value === "" ? "an empty string" : typeof value;
+    const given = value === "" ? "an empty string" : describe(value);
     throw new McpConfigError(`${what} must be a string, not ${given}`, { path: what });
   }
+}
+
+const aSignal = v.optional(v.instance(AbortSignal));
+
+const SHAPES = {
+  connect: v.strictObject({ signal: aSignal }),
+  close: v.strictObject({
+    drainMs: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(MAX_TIMER_MS))),
+  }),
+};
+
+/** @throws {McpConfigError} naming the option. */
+export function checkOptions(kind: keyof typeof SHAPES, options: object): void {
+  checkObject("options", options);
+  checkShape(SHAPES[kind], "", options);
+}
+
+const completionSchema = v.object({
+  ref: v.variant("type", [
+    v.object({ type: v.literal("ref/prompt"), name: v.string() }),
+    v.object({ type: v.literal("ref/resource"), uri: v.string() }),
+  ]),
+  argument: v.object({ name: v.string(), value: v.string() }),
+  context: v.optional(v.object({ arguments: v.optional(mapOf(v.string())) })),
+});
+
+/** @throws {McpConfigError} naming what is wrong. */
+export function checkCompletion(request: object): void {
+  checkShape(completionSchema, "", request);
+}
+
+/** @throws {McpConfigError} */
+export function checkListener(listener: unknown): void {
+  if (typeof listener === "function") return;
+  throw new McpConfigError(`the listener must be a function, not ${describe(listener)}`, {
+    path: "listener",
+  });
 }
 
 function milliseconds(value: unknown): string | undefined {

@@ -79,10 +79,11 @@ export class Member {
     return this.#fetchTools(options);
   }
 
+  /** Its tools are gone at once; its calls in flight have `drainMs`. */
   async close(drainMs: number): Promise<void> {
-    await this.connection.close(drainMs);
     const difference = this.#catalog.removeServer(this.name);
     if (difference !== undefined) this.#emit("tools.changed", { server: this.name, ...difference });
+    await this.connection.close(drainMs);
   }
 
   status(): ServerStatus {

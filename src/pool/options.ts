@@ -5,7 +5,7 @@ import { systemClock } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpConfigError } from "../core/errors.ts";
 import { VERSION } from "../core/version.ts";
-import { checkConnectionOptions, checkShape } from "../connection/validate.ts";
+import { checkConnectionOptions, checkShape, mapOf } from "../connection/validate.ts";
 import type { ConnectionOptions, ServerConfig } from "../connection/config-types.ts";
 import type { HandlerContext } from "../eras/handlers.ts";
 import { checkRoots } from "../eras/roots.ts";
@@ -71,31 +71,38 @@ export interface ResolvedPoolOptions {
   readonly onLog: PoolOptions["onLog"];
 }
 
-const aFunction = v.custom<() => void>(
-  (value) => typeof value === "function",
-  "must be a function",
-);
+const aFunction: v.GenericSchema = callable("must be a function");
+
+function callable(message: string): v.GenericSchema {
+  return v.custom<() => void>((value) => typeof value === "function", message);
+}
+
+/** A function, or something of the given shape: told apart first, so that the message is about the one meant. */
+function functionOr(schema: v.GenericSchema, message: string): v.GenericSchema {
+  const isFunction = callable(message);
+  return v.lazy((value) => (typeof value === "object" && value !== null ? schema : isFunction));
+}
 
 const optionsSchema = v.strictObject({
-  servers: v.optional(v.record(v.string(), v.unknown())),
+  servers: v.optional(mapOf(v.unknown())),
   clientInfo: v.optional(v.looseObject({ name: v.string(), version: v.string() })),
   onElicitation: v.optional(
-    v.union([
-      aFunction,
+    functionOr(
       v.strictObject({ form: v.optional(aFunction), url: v.optional(aFunction) }),
-    ]),
+      "must be a function, or { form, url }",
+    ),
   ),
   onSampling: v.optional(
-    v.union([
-      aFunction,
+    functionOr(
       v.strictObject({
         handler: aFunction,
         tools: v.optional(v.boolean()),
         context: v.optional(v.boolean()),
       }),
-    ]),
+      "must be a function, or { handler, tools, context }",
+    ),
   ),
-  roots: v.optional(v.union([v.array(v.unknown()), aFunction])),
+  roots: v.optional(functionOr(v.array(v.unknown()), "must be an array, or a function")),
   onLog: v.optional(aFunction),
   clock: v.optional(v.object({ now: aFunction, setTimer: aFunction, clearTimer: aFunction })),
 });

@@ -25,7 +25,14 @@ import type {
   ReadResourceResult,
   Root,
 } from "../spec/types.ts";
-import { checkCallOptions, checkObject, checkString } from "./call-options.ts";
+import {
+  checkCallOptions,
+  checkCompletion,
+  checkListener,
+  checkObject,
+  checkOptions,
+  checkString,
+} from "./call-options.ts";
 import { connectAll } from "./connect-all.ts";
 import type { ConnectReport } from "./connect-all.ts";
 import type { PoolEvent, PoolEvents } from "./events.ts";
@@ -106,6 +113,7 @@ export class McpClientPool implements AsyncDisposable {
    */
   async connect(options: { signal?: AbortSignal } = {}): Promise<ConnectReport> {
     this.#checkOpen();
+    checkOptions("connect", options);
     return connectAll(this.#members.all, options.signal);
   }
 
@@ -139,6 +147,7 @@ export class McpClientPool implements AsyncDisposable {
   /** Lets its calls in flight end, at most `drainMs` (default 5,000), then closes it and drops its tools. */
   async removeClient(name: string, options: { drainMs?: number } = {}): Promise<void> {
     this.#checkOpen();
+    checkOptions("close", options);
     const member = this.#members.find(name) ?? this.#members.get(name);
     await this.#remove(member, options.drainMs ?? DEFAULT_DRAIN_MS);
   }
@@ -192,6 +201,7 @@ export class McpClientPool implements AsyncDisposable {
     options: CallOptions = {},
   ): Promise<CallToolResult> {
     this.#checkOpen();
+    checkString("the name of a tool", name);
     checkObject("the arguments of a tool", args);
     checkCallOptions(options);
     return this.#toolCalls.call(name, args ?? {}, options);
@@ -265,11 +275,7 @@ export class McpClientPool implements AsyncDisposable {
   ): Promise<ResourceSubscription> {
     this.#checkOpen();
     checkString("uri", uri);
-    if (typeof listener !== "function") {
-      throw new McpConfigError("the listener of a subscription must be a function", {
-        path: "listener",
-      });
-    }
+    checkListener(listener);
     return this.#subscriptions.add(this.#members.get(name), uri, listener);
   }
 
@@ -301,6 +307,7 @@ export class McpClientPool implements AsyncDisposable {
     options: CallOptions = {},
   ): Promise<Completion> {
     const params = context === undefined ? { ref, argument } : { ref, argument, context };
+    checkCompletion(params);
     const { completion } = await this.call(name, "completion/complete", params, options);
     return completion as Completion;
   }
@@ -343,6 +350,7 @@ export class McpClientPool implements AsyncDisposable {
 
   /** Adds a listener; what it throws becomes a `warning`. Returns the function that removes it. */
   on<K extends PoolEvent>(event: K, listener: Listener<PoolEvents[K]>): () => void {
+    checkListener(listener);
     return this.#emitter.on(event, listener);
   }
 

@@ -7,7 +7,6 @@ import type { PoolTool } from "../catalog/pool-tool.ts";
 import type { CallOptions } from "../connection/call.ts";
 import { McpProtocolError, McpToolNotFoundError } from "../core/errors.ts";
 import type { CallToolResult } from "../spec/types.ts";
-import { checkString } from "./call-options.ts";
 import type { Member } from "./member.ts";
 import type { Members } from "./members.ts";
 
@@ -39,7 +38,6 @@ export class ToolCalls {
 
   /** For a name that the catalogue does not have: its server may not have been asked yet. */
   async #look(name: string, options: CallOptions): Promise<PoolTool> {
-    checkString("the name of a tool", name);
     const parts = splitToolName(name);
     const member = parts && this.#members.find(parts.server);
     if (member !== undefined) {

@@ -36,20 +36,21 @@ test("every block compiles", () => {
   const sources = new Map(
     blocks.map((code, index) => [join(root, `test/readme-block-${index}.ts`), complete(code)]),
   );
-  const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
+  const { config } = ts.readConfigFile(join(root, "tsconfig.json"), (path) =>
+    ts.sys.readFile(path),
+  );
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
   // An example may show a name without using it.
   const lenient = { ...options, noEmit: true, noUnusedLocals: false, noUnusedParameters: false };
   const host = ts.createCompilerHost(lenient);
-  const { getSourceFile, fileExists, readFile } = host;
+  const disk = ts.createCompilerHost(lenient);
   host.getSourceFile = (name, version) => {
     const text = sources.get(name);
-    return text === undefined
-      ? getSourceFile(name, version)
-      : ts.createSourceFile(name, text, version);
+    if (text === undefined) return disk.getSourceFile(name, version);
+    return ts.createSourceFile(name, text, version);
   };
-  host.fileExists = (name) => sources.has(name) || fileExists(name);
-  host.readFile = (name) => sources.get(name) ?? readFile(name);
+  host.fileExists = (name) => sources.has(name) || disk.fileExists(name);
+  host.readFile = (name) => sources.get(name) ?? disk.readFile(name);
   const program = ts.createProgram([...sources.keys()], lenient, host);
   const problems = [...sources.keys()].flatMap((name) => {
     const file = program.getSourceFile(name);

@@ -335,6 +335,7 @@ export class TestHttpServer {
 
   #count(key: string): void {
     this.#executions.set(key, (this.#executions.get(key) ?? 0) + 1);
+    this.#notify();
   }
 
   #notify(): void {

@@ -35,6 +35,7 @@ export class ChangeStream {
   readonly #onMissed: () => void;
   #state: StreamState = { name: "closed" };
   #lastEventId: string | undefined;
+  #retryMs: number | undefined;
   #everOpened = false;
   #opened: () => void = () => {};
 
@@ -96,6 +97,7 @@ export class ChangeStream {
   #onEnd(end: ListenEnd): void {
     this.#opened();
     this.#lastEventId = end.lastEventId ?? this.#lastEventId;
+    this.#retryMs = end.retryMs ?? this.#retryMs;
     const { events, server, clock } = this.#host;
     if (end.status === 404 && this.#everOpened) {
       this.#state = { name: "closed" };
@@ -114,7 +116,7 @@ export class ChangeStream {
         end.error,
       );
     }
-    const delayMs = Math.max(end.retryMs ?? 0, this.#backoff.next());
+    const delayMs = Math.max(this.#retryMs ?? 0, this.#backoff.next());
     this.#state = { name: "waiting", timer: clock.setTimer(() => this.#listen(), delayMs, true) };
   }
 }

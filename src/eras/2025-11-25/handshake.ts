@@ -54,12 +54,16 @@ async function offer(
     // A session id never goes out with `initialize` (3.8).
     outbound: {},
     onHead(head: ResponseHead) {
-      sessionId = head.header("mcp-session-id");
+      sessionId = head.header("mcp-session-id") || undefined;
     },
   })) as Partial<InitializeResult>;
   const { server } = host;
   const version = result.protocolVersion;
-  if (typeof version !== "string" || typeof result.capabilities !== "object") {
+  if (
+    typeof version !== "string" ||
+    typeof result.capabilities !== "object" ||
+    result.capabilities === null
+  ) {
     throw new McpProtocolError(
       `server "${server}" answered initialize with something that is no InitializeResult (protocolVersion and capabilities are required)`,
       { server, method: "initialize", sent: "yes" },
@@ -81,7 +85,7 @@ async function offer(
   return {
     result: { ...result, serverInfo } as InitializeResult,
     version,
-    sessionId: sessionId === "" ? undefined : sessionId,
+    sessionId,
   };
 }
 

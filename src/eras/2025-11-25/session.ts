@@ -29,10 +29,25 @@ export const sessionEra: Era = {
     const handshake = await initialize(host, signal);
     contentArrays = handshake.version === "2025-11-25";
     const session = new SessionEraSession(host, handshake, urls);
-    await session.begin();
+    try {
+      await untilAborted(signal, session.begin());
+    } catch (error) {
+      await session.close();
+      throw error;
+    }
     return session;
   },
 };
+
+/** What `work` gives, or the signal's reason as soon as it is aborted. */
+function untilAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
+  });
+}
 
 class SessionEraSession implements EraSession {
   readonly era = "session";
@@ -81,14 +96,8 @@ class SessionEraSession implements EraSession {
   }
 
   request(call: EraRequest): Promise<object> {
-    const answer = needsTask(this.capabilities, call.tool)
-      ? callAsTask(this.#host, call)
-      : this.#send(call);
     const urls = this.#urls;
-    if (urls === undefined) return answer;
-    // A repetition needs an id of its own, whatever id the caller chose for the first.
-    const again = (): Promise<object> => this.#send({ ...call, id: undefined });
-    return answer.catch((error: unknown) => urls.recover(error, call, again));
+    return urls === undefined ? this.#send(call) : urls.run(call, (again) => this.#send(again));
   }
 
   notify(method: string, params?: object): Promise<void> {
@@ -128,6 +137,7 @@ class SessionEraSession implements EraSession {
   }
 
   #send(call: EraRequest): Promise<object> {
+    if (needsTask(this.capabilities, call.tool)) return callAsTask(this.#host, call);
     return this.#host.peer.request({
       method: call.method,
       params: call.params,

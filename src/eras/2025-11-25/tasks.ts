@@ -2,12 +2,21 @@
 // https://modelcontextprotocol.io/specification/2025-11-25/basic/utilities/tasks
 
 import { delay } from "../../core/clock.ts";
-import { McpTimeoutError } from "../../core/errors.ts";
+import {
+  McpConnectionError,
+  McpError,
+  McpResponseError,
+  McpTimeoutError,
+} from "../../core/errors.ts";
 import type { ServerCapabilities, Task, Tool } from "../../spec/types.ts";
 import type { EraHost, EraRequest } from "../era.ts";
+import { CallTime } from "./call-time.ts";
 
 /** Between polls, when the server names no interval; and the bounds of what it may name, milliseconds. */
 const POLL = { defaultMs: 1_000, minMs: 50, maxMs: 30_000 };
+
+/** How much longer than its caller a task may live: a server cannot cancel what it has dropped. */
+const AFTERLIFE_MS = 60_000;
 
 /** Whether a call of this tool must be a task (12.14): the tool demands it and the server declared that it can. */
 export function needsTask(capabilities: ServerCapabilities, tool: Tool | undefined): boolean {
@@ -19,18 +28,14 @@ export function needsTask(capabilities: ServerCapabilities, tool: Tool | undefin
 
 /** Runs a tool call as a task, and gives what the call itself would have given (12.16, 12.20). */
 export async function callAsTask(host: EraHost, call: EraRequest): Promise<object> {
-  const { peer, clock } = host;
-  const endsAt = clock.now() + call.limits.totalMs;
-  const limits = () => {
-    const leftMs = Math.max(1, endsAt - clock.now());
-    return { silenceMs: Math.min(call.limits.silenceMs, leftMs), totalMs: leftMs };
-  };
+  const { peer } = host;
+  const time = new CallTime(host, call);
   const id = call.id ?? peer.allocateId();
   const created = (await peer.request({
     method: call.method,
-    params: { ...call.params, task: { ttl: call.limits.totalMs } },
+    params: { ...call.params, task: { ttl: call.limits.totalMs + AFTERLIFE_MS } },
     id,
-    limits: limits(),
+    limits: time.limits(),
     signal: call.signal,
     onProgress: call.onProgress,
     cancel: "notify",
@@ -42,54 +47,76 @@ export async function callAsTask(host: EraHost, call: EraRequest): Promise<objec
   const unwatch =
     call.onProgress === undefined ? () => {} : peer.watchProgress(id, call.onProgress);
   try {
-    let task: Task = created.task;
-    while (task.status === "working") {
-      await delay(clock, pollDelay(task), { signal: call.signal });
-      if (clock.now() >= endsAt) throw outOfTime(host, call);
-      task = (await peer.request({
-        method: "tasks/get",
-        params: { taskId },
-        limits: limits(),
-        signal: call.signal,
-        cancel: "notify",
-      })) as Task & object;
-    }
-    // `tasks/result` blocks until the task is over, and carries what the server asks meanwhile (12.17).
-    const { totalMs } = limits();
-    return await peer.request({
-      method: "tasks/result",
-      params: { taskId },
-      limits: { silenceMs: totalMs, totalMs },
-      signal: call.signal,
-      cancel: "notify",
-    });
+    return await follow(host, call, created.task, time);
   } catch (error) {
     // A task is ended by `tasks/cancel`, never by `notifications/cancelled` (8.23).
-    if (call.signal?.aborted || error instanceof McpTimeoutError) {
-      const cancelMs = host.limits.silenceMs;
-      peer
-        .request({
-          method: "tasks/cancel",
-          params: { taskId },
-          limits: { silenceMs: cancelMs, totalMs: cancelMs },
-          cancel: "close",
-        })
-        .catch(() => {});
-    }
-    throw error;
+    if (call.signal?.aborted || error instanceof McpTimeoutError) cancel(host, taskId);
+    throw asLoss(host, call, error);
   } finally {
     unwatch();
   }
 }
 
-function pollDelay(task: Task): number {
-  return Math.min(POLL.maxMs, Math.max(POLL.minMs, task.pollInterval ?? POLL.defaultMs));
+async function follow(
+  host: EraHost,
+  call: EraRequest,
+  created: Task,
+  time: CallTime,
+): Promise<object> {
+  const { peer, clock } = host;
+  const { signal } = call;
+  const { taskId } = created;
+  let task = created;
+  while (task.status === "working") {
+    await delay(clock, Math.min(pollDelay(task), time.leftMs), { signal });
+    if (time.leftMs <= 1) throw time.outOfTime();
+    task = (await peer.request({
+      method: "tasks/get",
+      params: { taskId },
+      limits: time.limits(),
+      signal,
+      cancel: "notify",
+    })) as Task & object;
+  }
+  // `tasks/result` blocks until the task is over, and carries what the server asks meanwhile (12.17).
+  const { leftMs } = time;
+  return peer.request({
+    method: "tasks/result",
+    params: { taskId },
+    limits: { silenceMs: leftMs, totalMs: leftMs },
+    signal,
+    cancel: "notify",
+  });
 }
 
-function outOfTime(host: EraHost, call: EraRequest): McpTimeoutError {
-  const timeoutMs = call.limits.totalMs;
-  return new McpTimeoutError(
-    `${call.method} on server "${host.server}" ran as a task for longer than the total limit of ${timeoutMs} ms: it was cancelled; it may have run, wholly or in part. Raise totalTimeoutMs if that is expected`,
-    { server: host.server, method: call.method, sent: "yes", limit: "total", timeoutMs },
+function cancel(host: EraHost, taskId: string): void {
+  const limitMs = host.limits.silenceMs;
+  host.peer
+    .request({
+      method: "tasks/cancel",
+      params: { taskId },
+      limits: { silenceMs: limitMs, totalMs: limitMs },
+      cancel: "close",
+    })
+    .catch(() => {});
+}
+
+/**
+ * Once the task exists, a request about it that was not sent, or not taken, does not mean that the call
+ * was not: what failed is the way to its answer.
+ */
+function asLoss(host: EraHost, call: EraRequest, error: unknown): unknown {
+  if (!(error instanceof McpError) || error instanceof McpTimeoutError) return error;
+  const isAnswer = error instanceof McpResponseError && error.status === undefined;
+  if (isAnswer) return error;
+  const { server } = host;
+  return new McpConnectionError(
+    "CONNECTION_LOST",
+    `server "${server}" runs ${call.method} as a task, and cannot be asked about it any more: ${error.message}`,
+    { server, method: call.method, sent: "yes", cause: error },
   );
+}
+
+function pollDelay(task: Task): number {
+  return Math.min(POLL.maxMs, Math.max(POLL.minMs, task.pollInterval ?? POLL.defaultMs));
 }

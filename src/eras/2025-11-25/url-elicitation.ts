@@ -1,11 +1,13 @@
 // Error -32042: a person must visit a URL first; then the same request is asked again.
 // https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation#url-elicitation-required-error
 
-import type { Timer } from "../../core/clock.ts";
-import { McpResponseError } from "../../core/errors.ts";
+import { delay } from "../../core/clock.ts";
+import { McpProtocolError, McpResponseError } from "../../core/errors.ts";
+import { RpcError } from "../../jsonrpc/inbound.ts";
 import type { ElicitUrlParams } from "../../spec/types.ts";
 import { elicit } from "../elicitation.ts";
 import type { EraHost, EraRequest } from "../era.ts";
+import { CallTime } from "./call-time.ts";
 
 const URL_ELICITATION_REQUIRED = -32042;
 
@@ -27,47 +29,68 @@ export class UrlElicitation {
   }
 
   /**
-   * @param repeat sends the call again, with what is left of its time
+   * Sends a call, and again after each visit that the server demands, all inside the call's own limits.
+   *
    * @throws the server's own error when the person declines, or after {@link MAX_ROUNDS}.
    */
-  async recover(
-    error: unknown,
-    call: EraRequest,
-    repeat: () => Promise<object>,
-    round = 1,
-  ): Promise<object> {
-    const wanted = elicitationsOf(error);
-    if (wanted === undefined || round > MAX_ROUNDS) throw error;
-    const ended = new AbortController();
-    const signal =
-      call.signal === undefined ? ended.signal : AbortSignal.any([call.signal, ended.signal]);
-    try {
-      for (const params of wanted) {
-        const completion = this.#completionOf(params.elicitationId, call.limits.silenceMs, signal);
-        const { server } = this.#host;
-        const context = { server, signal, progress: () => {} };
-        const { action } = await elicit(this.#host.handlers, { ...params, mode: "url" }, context);
-        if (action !== "accept") throw error;
-        await completion;
+  async run(call: EraRequest, send: (call: EraRequest) => Promise<object>): Promise<object> {
+    const time = new CallTime(this.#host, call);
+    let attempt = call;
+    for (let round = 1; ; round++) {
+      try {
+        return await send(attempt);
+      } catch (error) {
+        const wanted = elicitationsOf(error);
+        if (wanted === undefined || round > MAX_ROUNDS) throw error;
+        const consented = await time.race((signal) => this.#visitAll(wanted, call, signal));
+        if (!consented) throw error;
       }
-    } finally {
-      ended.abort();
+      // A repetition needs an id of its own (1.3).
+      attempt = { ...call, id: undefined, limits: time.limits() };
     }
-    call.signal?.throwIfAborted();
-    return repeat().catch((again: unknown) => this.recover(again, call, repeat, round + 1));
   }
 
-  /** Resolves when the server reports it, after `patienceMs` without a report (which is optional), or on abort. */
-  #completionOf(id: string, patienceMs: number, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#host;
+  async #visitAll(
+    wanted: readonly ElicitUrlParams[],
+    call: EraRequest,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    const { handlers, server } = this.#host;
+    for (const params of wanted) {
+      // From now on: it may be reported before the person's consent is.
+      const completed = this.#completionOf(params.elicitationId, signal);
+      const context = { server, signal, progress: () => {} };
+      const { action } = await elicit(handlers, { ...params, mode: "url" }, context).catch(
+        (cause: unknown) => {
+          if (!(cause instanceof RpcError)) throw cause;
+          throw new McpProtocolError(
+            `server "${server}" demands a visit that is refused: ${cause.message}`,
+            { server, method: call.method, sent: "yes", cause },
+          );
+        },
+      );
+      if (action !== "accept") return false;
+      await this.#patience(completed, call.limits.silenceMs);
+    }
+    return true;
+  }
+
+  /** Waits for the report, which is optional: at most `limitMs` from the person's consent on. */
+  async #patience(completed: Promise<void>, limitMs: number): Promise<void> {
+    const over = new AbortController();
+    const limit = delay(this.#host.clock, limitMs, { signal: over.signal }).catch(() => {});
+    await Promise.race([completed, limit]);
+    over.abort();
+  }
+
+  /** Resolves when the server reports it, or on abort. */
+  #completionOf(id: string, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => {
-        clock.clearTimer(timer);
         signal.removeEventListener("abort", done);
         this.#waiting.delete(id);
         resolve();
       };
-      const timer: Timer = clock.setTimer(done, patienceMs);
       this.#waiting.set(id, done);
       signal.addEventListener("abort", done, { once: true });
     });

@@ -53,7 +53,8 @@ export function statusError(
     });
   }
   const failure = request.id === undefined ? undefined : rpcFailure(body, request.id);
-  if (failure !== undefined) return rpcError(context, method, failure, status);
+  const waitMs = retryAfterMs(headerOf(headers, "retry-after"), context.clock.wallTime());
+  if (failure !== undefined) return rpcError(context, method, failure, status, waitMs);
   const piece = excerpt(body);
   const location = headerOf(headers, "location");
   const detail =
@@ -63,7 +64,7 @@ export function statusError(
   return new McpHttpError(`${who} ${detail}`, {
     ...common,
     retryable: RETRYABLE.has(status),
-    retryAfterMs: retryAfterMs(headerOf(headers, "retry-after"), context.clock.wallTime()),
+    retryAfterMs: waitMs,
     excerpt: piece,
   });
 }
@@ -74,6 +75,7 @@ export function rpcError(
   method: string | undefined,
   failure: JsonRpcFailure,
   status: number,
+  waitMs?: number,
 ): McpResponseError {
   const { code, message, data } = failure.error;
   const text = excerpt(message ?? "");
@@ -84,6 +86,7 @@ export function rpcError(
     rpcMessage: message,
     data,
     status,
+    retryAfterMs: waitMs,
   });
 }
 

@@ -1,0 +1,99 @@
+// The process of one contender: connects, and measures as often as its parent asks. A process each, so that
+// nobody pays for another's garbage.
+
+import { connect } from "./contenders/index.ts";
+import type { ContenderName } from "./contenders/index.ts";
+import type { Client, Target } from "./contenders/contender.ts";
+
+export interface ClientSetup {
+  readonly contender: ContenderName;
+  readonly target: Target;
+  readonly build: string;
+}
+
+export interface Order {
+  readonly inFlight: number;
+  readonly durationMs: number;
+}
+
+export interface Sample {
+  readonly callsPerSecond: number;
+  readonly cpuMicrosPerCall: number;
+  /** Median of one call, microseconds; only for 1 in flight. */
+  readonly latencyMicros: number | undefined;
+}
+
+export type Reply =
+  | { readonly kind: "ready"; readonly text: string }
+  | { readonly kind: "sample"; readonly sample: Sample };
+
+/** Share of a measurement's time that is run before it, for sockets and the compiler. */
+const WARM_UP = 0.2;
+
+async function main(setup: ClientSetup): Promise<void> {
+  const client = await connect(setup.contender, setup.target, setup.build);
+  process.on("message", (order: Order | "close") => {
+    const work = order === "close" ? close(client) : run(client, order);
+    work.catch(fail);
+  });
+  reply({ kind: "ready", text: await client.call() });
+}
+
+async function run(client: Client, { inFlight, durationMs }: Order): Promise<void> {
+  await load(client, inFlight, durationMs * WARM_UP, undefined);
+  const latencies: number[] | undefined = inFlight === 1 ? [] : undefined;
+  const cpu = process.cpuUsage();
+  const startedAt = performance.now();
+  const calls = await load(client, inFlight, durationMs, latencies);
+  const tookMs = performance.now() - startedAt;
+  const { user, system } = process.cpuUsage(cpu);
+  latencies?.sort((a, b) => a - b);
+  const median = latencies?.[latencies.length >> 1];
+  const sample: Sample = {
+    callsPerSecond: (calls / tookMs) * 1_000,
+    cpuMicrosPerCall: (user + system) / calls,
+    latencyMicros: median === undefined ? undefined : median * 1_000,
+  };
+  reply({ kind: "sample", sample });
+}
+
+/** Keeps `inFlight` calls under way for that time, and gives their number. */
+async function load(
+  client: Client,
+  inFlight: number,
+  durationMs: number,
+  latencies: number[] | undefined,
+): Promise<number> {
+  const endsAt = performance.now() + durationMs;
+  let calls = 0;
+  const lane = async (): Promise<void> => {
+    let now = performance.now();
+    do {
+      const startedAt = now;
+      await client.call();
+      now = performance.now();
+      calls += 1;
+      latencies?.push(now - startedAt);
+    } while (now < endsAt);
+  };
+  await Promise.all(Array.from({ length: inFlight }, lane));
+  return calls;
+}
+
+async function close(client: Client): Promise<void> {
+  await client.close();
+  process.disconnect();
+}
+
+function reply(message: Reply): void {
+  process.send?.(message);
+}
+
+function fail(error: unknown): void {
+  console.error(error);
+  process.exit(1);
+}
+
+// Whatever happens to the parent, this process ends.
+process.on("disconnect", () => process.exit());
+main(JSON.parse(process.argv[2] ?? "{}") as ClientSetup).catch(fail);

@@ -1,0 +1,23 @@
+// What the failure of an attempt to connect means for the next one.
+
+import { McpConnectionError, McpError, McpHttpError } from "../core/errors.ts";
+
+/**
+ * Whether the same attempt may succeed later. At first, what the server answers is final; once it has worked,
+ * a bad answer may be a deployment.
+ */
+export function isWorthRetrying(error: McpError, hasWorked: boolean): boolean {
+  if (error.retryable || error.code === "TIMEOUT") return true;
+  if (error instanceof McpConnectionError) return error.code !== "CONNECTION_FAILED";
+  if (error instanceof McpHttpError && (error.status >= 500 || error.status === 429)) return true;
+  return hasWorked;
+}
+
+export function asMcpError(server: string, error: unknown): McpError {
+  if (error instanceof McpError) return error;
+  const text = error instanceof Error ? error.message : String(error);
+  return new McpError("CONNECTION_FAILED", `connecting to server "${server}" failed: ${text}`, {
+    server,
+    cause: error,
+  });
+}

@@ -1,0 +1,63 @@
+// The time of a call that is made of several requests: one total limit and one signal over all of them.
+
+import { McpTimeoutError } from "../../core/errors.ts";
+import type { CallLimits } from "../../jsonrpc/run-call.ts";
+import type { EraHost, EraRequest } from "../era.ts";
+
+export class CallTime {
+  readonly #host: EraHost;
+  readonly #call: EraRequest;
+  readonly #endsAt: number;
+
+  /** Starts the total limit. */
+  constructor(host: EraHost, call: EraRequest) {
+    this.#host = host;
+    this.#call = call;
+    this.#endsAt = host.clock.now() + call.limits.totalMs;
+  }
+
+  get leftMs(): number {
+    return Math.max(1, this.#endsAt - this.#host.clock.now());
+  }
+
+  /** For the next request. */
+  limits(): CallLimits {
+    const { leftMs } = this;
+    return { silenceMs: Math.min(this.#call.limits.silenceMs, leftMs), totalMs: leftMs };
+  }
+
+  /** Work on this side that may not heed its signal: ends with it anyway, or with the total limit. */
+  async race<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock } = this.#host;
+    const { signal } = this.#call;
+    const ended = new AbortController();
+    const onAbort = (): void => ended.abort(signal?.reason);
+    if (signal?.aborted) onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    const timer = clock.setTimer(() => ended.abort(this.outOfTime()), this.leftMs);
+    try {
+      return await Promise.race([
+        work(ended.signal),
+        new Promise<never>((_, reject) => {
+          const fail = (): void => reject(ended.signal.reason as Error);
+          if (ended.signal.aborted) fail();
+          ended.signal.addEventListener("abort", fail, { once: true });
+        }),
+      ]);
+    } finally {
+      clock.clearTimer(timer);
+      signal?.removeEventListener("abort", onAbort);
+      // Whatever still runs is told that nobody waits for it.
+      ended.abort();
+    }
+  }
+
+  outOfTime(): McpTimeoutError {
+    const { server } = this.#host;
+    const { method, limits } = this.#call;
+    return new McpTimeoutError(
+      `${method} on server "${server}" took longer than the total limit of ${limits.totalMs} ms: it was given up; it may have run, wholly or in part. Raise totalTimeoutMs if that is expected`,
+      { server, method, sent: "yes", limit: "total", timeoutMs: limits.totalMs },
+    );
+  }
+}

@@ -1,0 +1,81 @@
+// A request on its way: what was asked, what is known of it, who waits for it.
+
+import type { McpError, Sent } from "../core/errors.ts";
+import type { Progress } from "../spec/types.ts";
+import type { RequestId } from "./messages.ts";
+import type { CallControl, CallLimits } from "./run-call.ts";
+import type { Exchange, ExchangeHandle, HeaderList, ResponseHead } from "./transport.ts";
+
+/** What the era adds to everything that is sent: nothing here, headers on HTTP. */
+export interface Outbound {
+  readonly headers?: HeaderList | undefined;
+  readonly resume?: { readonly headers: HeaderList } | undefined;
+}
+
+export interface PeerRequest {
+  readonly method: string;
+  readonly params?: object | undefined;
+  /** Default: a counter that never repeats in this peer's life. */
+  readonly id?: RequestId | undefined;
+  readonly limits: CallLimits;
+  readonly signal?: AbortSignal | undefined;
+  /** Asks the server for progress; each report also ends the silence. */
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  /**
+   * How to give up on it: tell the server (`notify`), or say nothing (`close`: the stream's end says it,
+   * or, as for `initialize`, it must not be cancelled).
+   */
+  readonly cancel: "notify" | "close";
+  /** Instead of the peer's own. */
+  readonly outbound?: Outbound | undefined;
+  readonly onHead?: ((head: ResponseHead) => void) | undefined;
+}
+
+/** Who keeps the pending requests. */
+export interface PendingOwner {
+  fail(pending: Pending, error: McpError): void;
+}
+
+/** A request that waits for its answer; the transport's exchange at the same time. */
+export class Pending implements Exchange {
+  readonly id: RequestId;
+  readonly method: string;
+  readonly headers: HeaderList | undefined;
+  readonly resume: { readonly headers: HeaderList } | undefined;
+  readonly onProgress: ((progress: Progress) => void) | undefined;
+  readonly control: CallControl<object>;
+  handle: ExchangeHandle | undefined;
+  sent: Sent = "no";
+  readonly #owner: PendingOwner;
+  readonly #onHead: ((head: ResponseHead) => void) | undefined;
+
+  constructor(
+    owner: PendingOwner,
+    id: RequestId,
+    request: PeerRequest,
+    outbound: Outbound,
+    control: CallControl<object>,
+  ) {
+    this.#owner = owner;
+    this.id = id;
+    this.method = request.method;
+    this.headers = outbound.headers;
+    this.resume = outbound.resume;
+    this.onProgress = request.onProgress;
+    this.#onHead = request.onHead;
+    this.control = control;
+  }
+
+  onWritten(): void {
+    if (this.sent === "no") this.sent = "unknown";
+  }
+
+  onHead(head: ResponseHead): void {
+    this.sent = "yes";
+    this.#onHead?.(head);
+  }
+
+  onFailed(error: McpError): void {
+    this.#owner.fail(this, error);
+  }
+}

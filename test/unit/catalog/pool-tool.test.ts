@@ -1,0 +1,107 @@
+import { describe, expect, test, vi } from "vitest";
+import { toPoolTools } from "../../../src/catalog/pool-tool.ts";
+import type { PoolTool, ToolRules } from "../../../src/catalog/pool-tool.ts";
+import type { Tool } from "../../../src/spec/types.ts";
+
+const onWarning = vi.fn<(message: string) => void>();
+
+function shown(listed: unknown[], rules: Partial<ToolRules> = {}): PoolTool[] {
+  onWarning.mockReset();
+  const tools = listed.map((one) =>
+    typeof one === "string" ? { name: one, inputSchema: { type: "object" } } : one,
+  );
+  return toPoolTools("s", tools as Tool[], { maxCount: 100, ...rules }, onWarning);
+}
+const names = (listed: unknown[], rules?: Partial<ToolRules>): string[] =>
+  shown(listed, rules).map((one) => one.tool.name);
+
+describe("definitions (1.23, 8.3)", () => {
+  test("the schema and the definition are the server's own objects, untouched", () => {
+    const inputSchema = { $schema: "x", $defs: { a: {} }, "x-mcp-header": "H", type: "object" };
+    const tool = { name: "t", inputSchema, title: "T", extra: 1 };
+    const [one] = shown([tool]);
+    expect(one).toEqual({
+      name: "s__t",
+      description: "",
+      parameters: inputSchema,
+      server: "s",
+      tool,
+    });
+    expect(one?.parameters).toBe(inputSchema);
+    expect(Object.isFrozen(one)).toBe(true);
+  });
+
+  test.each([undefined, null, 5])("a description that is %j is an empty one", (description) => {
+    expect(shown([{ name: "t", description, inputSchema: {} }])[0]?.description).toBe("");
+  });
+
+  test.each([undefined, null, "object", true])(
+    "a schema that is %j: any object (fault 57)",
+    (inputSchema) => {
+      expect(shown([{ name: "t", inputSchema }])[0]?.parameters).toEqual({ type: "object" });
+      expect(onWarning).toHaveBeenCalledTimes(1);
+    },
+  );
+
+  test.each([null, undefined, 5, "", {}, { name: 5 }, []])(
+    "%j among the tools is left out, the rest is shown (fault 57)",
+    (stranger) => {
+      const listed = ["a", stranger === "" ? {} : stranger, "b"];
+      expect(names(listed)).toEqual(["a", "b"]);
+      expect(onWarning).toHaveBeenCalledTimes(1);
+    },
+  );
+});
+
+describe("duplicates (fault 57)", () => {
+  test("the first is kept, with a warning, and the order with it", () => {
+    const second = { name: "a", inputSchema: {}, description: "second" };
+    const tools = shown(["a", "b", second]);
+    expect(tools.map((one) => [one.name, one.description])).toEqual([
+      ["s__a", ""],
+      ["s__b", ""],
+    ]);
+    expect(onWarning.mock.calls).toEqual([[expect.stringContaining("twice")]]);
+  });
+
+  test("names that differ in case, or only in what is sanitised, are different tools (8.2)", () => {
+    expect(names(["a", "A", "a b", "a.b", "a/b"])).toEqual(["a", "A", "a b", "a.b", "a/b"]);
+    expect(onWarning).not.toHaveBeenCalled();
+    expect(new Set(shown(["a", "A", "a b", "a.b", "a/b"]).map((one) => one.name)).size).toBe(5);
+  });
+});
+
+describe("filters", () => {
+  const ALL = ["read_file", "read_dir", "write_file", "fs/read", "fs.read", ".hidden", "é"];
+
+  test.each<[string, Partial<ToolRules>, string[]]>([
+    ["nothing said: all", {}, ALL],
+    ["allow", { allow: ["read_*"] }, ["read_file", "read_dir"]],
+    ["deny", { deny: ["*file"] }, ["read_dir", "fs/read", "fs.read", ".hidden", "é"]],
+    ["deny wins", { allow: ["read_*"], deny: ["read_dir"] }, ["read_file"]],
+    ["allow nothing", { allow: [] }, []],
+    ["deny nothing", { deny: [] }, ALL],
+    ["a star is everything, slashes and dots too", { allow: ["*"] }, ALL],
+    ["a star within a path", { allow: ["fs*read"] }, ["fs/read", "fs.read"]],
+    ["several", { allow: ["{read,write}_file", "é"] }, ["read_file", "write_file", "é"]],
+    ["one character", { allow: ["read_di?"] }, ["read_dir"]],
+    ["an exact name", { allow: ["read_file"] }, ["read_file"]],
+    ["deny all", { allow: ["read_*"], deny: ["*"] }, []],
+  ])("%s", (_, rules, expected) => {
+    expect(names(ALL, rules)).toEqual(expected);
+  });
+});
+
+describe("limits (fault 56)", () => {
+  test("what is beyond is left out, with one warning", () => {
+    const listed = Array.from({ length: 5_000 }, (_, n) => `t${n}`);
+    expect(names(listed, { maxCount: 5_000 })).toHaveLength(5_000);
+    expect(onWarning).not.toHaveBeenCalled();
+    expect(names([...listed, "more", "and more"], { maxCount: 5_000 })).toEqual(listed);
+    expect(onWarning).toHaveBeenCalledTimes(1);
+  });
+
+  test("tools that are filtered out or doubled do not count", () => {
+    expect(names(["x1", "a", "x2", "a", "b"], { maxCount: 2, deny: ["x*"] })).toEqual(["a", "b"]);
+  });
+});
