@@ -72,7 +72,7 @@ const SHAPES = {
 };
 
 /** @throws {McpConfigError} naming the option. */
-export function checkOptions(kind: keyof typeof SHAPES, options: object): void {
+export function checkOptions(kind: "connect" | "close", options: object): void {
   checkObject("options", options);
   checkShape(SHAPES[kind], "", options);
 }
