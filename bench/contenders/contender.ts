@@ -11,9 +11,6 @@ export interface Client {
   close(): Promise<void>;
 }
 
-/** Connects and shakes hands. */
-export type Contender = (target: Target) => Promise<Client>;
-
 /** The arguments of every call. */
 export const ARGUMENTS: { readonly text: string; readonly count: number } = {
   text: "the quick brown fox jumps over the lazy dog",

@@ -362,6 +362,7 @@ export class Supervisor {
       this.#availability.lastError = failure;
       // A link over HTTP outlives its session, and is asked again; a channel that is gone is not.
       if (link.transport.channel === "exchange") this.#dormant = link;
+      else this.#retire(link);
       return this.#onAttemptFailed(failure);
     }
     if (this.#machine.current !== state) return;

@@ -102,6 +102,8 @@ export class McpError extends Error {
       Object.getPrototypeOf(this) as object,
       Object.getOwnPropertyDescriptors(this),
     ) as this;
+    // On newer V8 `stack` is an accessor that knows real errors only.
+    Object.defineProperty(copy, "stack", { value: this.stack, writable: true, configurable: true });
     return Object.assign(copy, { method, sent, server });
   }
 
