@@ -1,5 +1,6 @@
 // Callers who wait for the same thing, each with a limit and a signal of its own.
 
+import { unwatchAbort, watchAbort } from "../core/abort.ts";
 import type { Clock } from "../core/clock.ts";
 
 interface Waiter<T> {
@@ -28,7 +29,7 @@ export class Waiters<T> {
       const leave = (): void => {
         this.#waiting.delete(waiter);
         clock.clearTimer(timer);
-        signal?.removeEventListener("abort", onAbort);
+        if (signal !== undefined && watch !== undefined) unwatchAbort(signal, watch);
       };
       const waiter: Waiter<T> = {
         resolve(value) {
@@ -40,8 +41,7 @@ export class Waiters<T> {
           reject(error as Error);
         },
       };
-      const onAbort = (): void => waiter.reject(signal?.reason);
-      signal?.addEventListener("abort", onAbort, { once: true });
+      const watch = signal && watchAbort(signal, () => waiter.reject(signal.reason));
       this.#waiting.add(waiter);
     });
   }

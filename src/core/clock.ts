@@ -1,5 +1,7 @@
 // Injectable time and randomness: nothing else in the package reads a clock.
 
+import { unwatchAbort, watchAbort } from "./abort.ts";
+
 /** An armed timer; give it back to `clearTimer`. */
 export type Timer = object;
 
@@ -39,16 +41,17 @@ export function delay(
   return new Promise((resolve, reject) => {
     const timer = clock.setTimer(
       () => {
-        signal?.removeEventListener("abort", onAbort);
+        if (signal !== undefined && watch !== undefined) unwatchAbort(signal, watch);
         resolve();
       },
       delayMs,
       background,
     );
-    function onAbort(): void {
-      clock.clearTimer(timer);
-      reject(signal?.reason as Error);
-    }
-    signal?.addEventListener("abort", onAbort, { once: true });
+    const watch =
+      signal &&
+      watchAbort(signal, () => {
+        clock.clearTimer(timer);
+        reject(signal.reason as Error);
+      });
   });
 }

@@ -19,6 +19,7 @@ import type {
 import { isNotification, isRequest, METHOD_NOT_FOUND } from "./messages.ts";
 import { Pending } from "./pending.ts";
 import type { Outbound, PeerRequest } from "./pending.ts";
+import { PendingTable } from "./pending-table.ts";
 import { runCall } from "./run-call.ts";
 import type { Abandoned } from "./run-call.ts";
 import type { Exchange, ExchangeHandle, Transport, TransportSink } from "./transport.ts";
@@ -44,7 +45,7 @@ export class Peer implements TransportSink {
   handlers: InboundHandlers = NO_HANDLERS;
   readonly inbound: InboundRequests;
   readonly #options: PeerOptions;
-  readonly #pending: Map<RequestId, Pending> = new Map();
+  readonly #pending: PendingTable<Pending> = new PendingTable();
   readonly #progressWatchers: Map<RequestId, (progress: Progress) => void> = new Map();
   #nextId = 1;
   #closed: McpError | undefined;
@@ -57,7 +58,7 @@ export class Peer implements TransportSink {
       notify: (method, params) => this.#sendQuietly({ jsonrpc: "2.0", method, params }),
       // What it worked on was ours to do: the server's silence begins only now.
       onSettled: () => {
-        for (const pending of this.#pending.values()) pending.control.touch();
+        for (const pending of this.#pending.all()) pending.control.touch();
       },
       onHandlerError: (error, method) => options.onStray(`the handler for ${method} threw`, error),
     });
@@ -94,7 +95,7 @@ export class Peer implements TransportSink {
           return control.reject(this.#closed.forCall(request.method, "no"));
         }
         const id = this.#useId(request.id);
-        if (this.#pending.has(id)) {
+        if (this.#pending.get(id) !== undefined) {
           return control.reject(
             new McpError(
               "INVALID_CONFIG",
@@ -104,7 +105,7 @@ export class Peer implements TransportSink {
           );
         }
         pending = new Pending(this, id, request, request.outbound ?? this.outbound, control);
-        this.#pending.set(id, pending);
+        this.#pending.add(pending);
         const params =
           request.onProgress === undefined
             ? request.params
@@ -140,7 +141,7 @@ export class Peer implements TransportSink {
 
   /** Rejects every pending call, each with its own copy of what is known about it. */
   rejectAll(reason: McpError): void {
-    for (const pending of [...this.#pending.values()]) this.fail(pending, reason);
+    for (const pending of this.#pending.all()) this.fail(pending, reason);
   }
 
   // --- from the transport ---
@@ -165,7 +166,7 @@ export class Peer implements TransportSink {
 
   /** @internal Called by a pending request whose exchange failed. */
   fail(pending: Pending, error: McpError): void {
-    if (!this.#pending.delete(pending.id)) return;
+    if (!this.#pending.delete(pending)) return;
     pending.handle?.close();
     const sent = error.sent === "yes" ? "yes" : pending.sent;
     const server = error.server ?? this.#options.server;
@@ -190,7 +191,7 @@ export class Peer implements TransportSink {
     let pending = message.id == null ? undefined : this.#pending.get(message.id);
     // An error without an id says that the request could not be read: it belongs to the exchange it came on.
     if (message.id == null && exchange instanceof Pending) pending = exchange;
-    if (pending === undefined || !this.#pending.delete(pending.id)) {
+    if (pending === undefined || !this.#pending.delete(pending)) {
       this.#options.onStray(
         `a response with id ${JSON.stringify(message.id)} that no call waits for`,
       );
@@ -242,7 +243,7 @@ export class Peer implements TransportSink {
 
   #abandon(request: PeerRequest, pending: Pending | undefined, cause: Abandoned): unknown {
     const { server } = this.#options;
-    if (pending !== undefined && this.#pending.delete(pending.id)) {
+    if (pending !== undefined && this.#pending.delete(pending)) {
       const reason = cause.why === "aborted" ? "aborted by the caller" : `timeout (${cause.limit})`;
       if (request.cancel === "notify" && pending.sent !== "no") {
         const params = { requestId: pending.id, reason };

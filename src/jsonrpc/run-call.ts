@@ -1,6 +1,8 @@
 // One function owns a call's signal, timers and cleanup: whatever ends it, nothing is left behind.
 // Hot path: one timer and, only if a signal is given, one listener per call.
 
+import { unwatchAbort, watchAbort } from "../core/abort.ts";
+import type { AbortWatch } from "../core/abort.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 
 export interface CallLimits {
@@ -28,64 +30,100 @@ export interface CallControl<T> {
  * On the last two `abandon` is called exactly once and its value is what the call rejects with.
  */
 export function runCall<T>(
-  options: {
-    clock: Clock;
-    limits: CallLimits;
-    signal?: AbortSignal | undefined;
-    /** True while the other side waits for us (a person answers its question): that is no silence. */
-    isOurTurn?: (() => boolean) | undefined;
-  },
+  options: CallOptions,
   start: (control: CallControl<T>) => void,
   abandon: (cause: Abandoned) => unknown,
 ): Promise<T> {
-  const { clock, limits, signal } = options;
+  const { signal } = options;
   if (signal?.aborted) {
     return Promise.reject(abandon({ why: "aborted", reason: signal.reason }) as Error);
   }
   return new Promise<T>((resolve, reject) => {
-    const startedAt = clock.now();
-    let lastSignOfLife = startedAt;
-    let settled = false;
-    let timer: Timer;
-
-    const settle = (): boolean => {
-      if (settled) return false;
-      settled = true;
-      clock.clearTimer(timer);
-      signal?.removeEventListener("abort", onAbort);
-      return true;
-    };
-    const onAbort = (): void => {
-      if (settle()) reject(abandon({ why: "aborted", reason: signal?.reason }) as Error);
-    };
-    // The timer is not re-armed on every sign of life: it looks at the time when it fires.
-    const onTimer = (): void => {
-      const now = clock.now();
-      if (options.isOurTurn?.() === true) lastSignOfLife = now;
-      const totalLeft = startedAt + limits.totalMs - now;
-      const silenceLeft = lastSignOfLife + limits.silenceMs - now;
-      const left = Math.min(totalLeft, silenceLeft);
-      if (left > 0) {
-        timer = clock.setTimer(onTimer, Math.ceil(left));
-        return;
-      }
-      const limit = totalLeft <= 0 ? "total" : "silence";
-      const timeoutMs = limit === "total" ? limits.totalMs : limits.silenceMs;
-      if (settle()) reject(abandon({ why: "timeout", limit, timeoutMs }) as Error);
-    };
-
-    timer = clock.setTimer(onTimer, Math.min(limits.silenceMs, limits.totalMs));
-    signal?.addEventListener("abort", onAbort, { once: true });
-    start({
-      resolve(value) {
-        if (settle()) resolve(value);
-      },
-      reject(error) {
-        if (settle()) reject(error as Error);
-      },
-      touch() {
-        lastSignOfLife = clock.now();
-      },
-    });
+    start(new RunningCall(options, abandon, resolve, reject));
   });
+}
+
+interface CallOptions {
+  readonly clock: Clock;
+  readonly limits: CallLimits;
+  readonly signal?: AbortSignal | undefined;
+  /** True while the other side waits for us (a person answers its question): that is no silence. */
+  readonly isOurTurn?: (() => boolean) | undefined;
+}
+
+/** A class, not closures: one object per call instead of ten. */
+class RunningCall<T> implements CallControl<T> {
+  readonly #options: CallOptions;
+  readonly #abandon: (cause: Abandoned) => unknown;
+  readonly #resolve: (value: T) => void;
+  readonly #reject: (error: Error) => void;
+  readonly #startedAt: number;
+  #lastSignOfLife: number;
+  #settled = false;
+  #timer: Timer;
+  #watch: AbortWatch | undefined;
+
+  constructor(
+    options: CallOptions,
+    abandon: (cause: Abandoned) => unknown,
+    resolve: (value: T) => void,
+    reject: (error: Error) => void,
+  ) {
+    const { clock, limits, signal } = options;
+    this.#options = options;
+    this.#abandon = abandon;
+    this.#resolve = resolve;
+    this.#reject = reject;
+    this.#startedAt = clock.now();
+    this.#lastSignOfLife = this.#startedAt;
+    this.#timer = this.#setTimer(Math.min(limits.silenceMs, limits.totalMs));
+    if (signal === undefined) return;
+    this.#watch = watchAbort(signal, () => this.#giveUp({ why: "aborted", reason: signal.reason }));
+  }
+
+  resolve(value: T): void {
+    if (this.#settle()) this.#resolve(value);
+  }
+
+  reject(error: unknown): void {
+    if (this.#settle()) this.#reject(error as Error);
+  }
+
+  touch(): void {
+    this.#lastSignOfLife = this.#options.clock.now();
+  }
+
+  #settle(): boolean {
+    if (this.#settled) return false;
+    this.#settled = true;
+    const { clock, signal } = this.#options;
+    clock.clearTimer(this.#timer);
+    if (signal !== undefined && this.#watch !== undefined) unwatchAbort(signal, this.#watch);
+    return true;
+  }
+
+  #giveUp(cause: Abandoned): void {
+    if (this.#settle()) this.#reject(this.#abandon(cause) as Error);
+  }
+
+  #setTimer(delayMs: number): Timer {
+    return this.#options.clock.setTimer(() => this.#onTimer(), delayMs);
+  }
+
+  /** The timer is not re-armed on every sign of life: it looks at the time when it fires. */
+  #onTimer(): void {
+    const { clock, limits, isOurTurn } = this.#options;
+    const now = clock.now();
+    if (isOurTurn?.() === true) this.#lastSignOfLife = now;
+    const totalLeft = this.#startedAt + limits.totalMs - now;
+    const silenceLeft = this.#lastSignOfLife + limits.silenceMs - now;
+    const left = Math.min(totalLeft, silenceLeft);
+    if (left > 0) {
+      this.#timer = this.#setTimer(Math.ceil(left));
+      return;
+    }
+    const limit = totalLeft <= 0 ? "total" : "silence";
+    const timeoutMs = limit === "total" ? limits.totalMs : limits.silenceMs;
+    this.#giveUp({ why: "timeout", limit, timeoutMs });
+  }
 }

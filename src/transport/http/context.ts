@@ -1,6 +1,7 @@
 // What all requests to one server share.
 
 import type { Clock } from "../../core/clock.ts";
+import { LinkedList, ListItem } from "../../core/linked-list.ts";
 import { redactUrl } from "../../core/redact.ts";
 import type { TransportSink } from "../../jsonrpc/transport.ts";
 import type { BackoffOptions } from "../../resilience/backoff.ts";
@@ -9,8 +10,8 @@ import { Linger } from "./linger.ts";
 import { Sockets, type SocketOptions } from "./sockets.ts";
 
 /** Something under way that `close()` ends, silently. */
-export interface Closable {
-  close(): void;
+export abstract class Closable extends ListItem {
+  abstract close(): void;
 }
 
 export interface ResumeOptions {
@@ -25,12 +26,16 @@ export interface HttpContext {
   /** Redacted. */
   readonly address: string;
   readonly url: URL;
+  /** Of `url`. */
+  readonly origin: string;
+  /** Of `url`, with its query. */
+  readonly path: string;
   readonly clock: Clock;
   readonly messageBytes: number;
   readonly headers: RequestHeaders;
   readonly sockets: Sockets;
   readonly linger: Linger;
-  readonly open: Set<Closable>;
+  readonly open: LinkedList<Closable>;
   readonly resume: ResumeOptions;
   /** Replaced by `start`. */
   sink: TransportSink;
@@ -52,12 +57,14 @@ export function createHttpContext(options: HttpContextOptions, resume: ResumeOpt
     server,
     address: redactUrl(url),
     url,
+    origin: url.origin,
+    path: url.pathname + url.search,
     clock,
     messageBytes: limits.messageBytes,
     headers: new RequestHeaders(options.headers),
     sockets: new Sockets({ url, dispatcher, connectMs: timeouts.connectMs }),
     linger: new Linger(clock),
-    open: new Set(),
+    open: new LinkedList(),
     resume,
     sink: { onMessage: ignore, onInvalid: ignore, onClose: ignore },
   };
@@ -66,8 +73,7 @@ export function createHttpContext(options: HttpContextOptions, resume: ResumeOpt
 /** Ends everything under way without a report, and frees the sockets. */
 export async function closeHttpContext(context: HttpContext): Promise<void> {
   context.linger.clear();
-  for (const open of Array.from(context.open)) open.close();
-  context.open.clear();
+  for (const open of context.open.takeAll()) open.close();
   await context.sockets.destroy();
 }
 

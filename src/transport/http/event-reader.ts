@@ -23,7 +23,8 @@ export class EventReader {
   eventCount = 0;
 
   readonly #limitChars: number;
-  readonly #decoder = new StringDecoder("utf8");
+  /** Made for the first chunk that ends inside a character. */
+  #decoder: StringDecoder | undefined;
   readonly #parser: EventSourceParser;
   #started = false;
   /** The chunk before ended in CR, which was completed to CRLF: the LF that may follow is its second half. */
@@ -60,7 +61,7 @@ export class EventReader {
   /** Gives false as soon as an event is too large; nothing is read after that. */
   feed(chunk: Buffer): boolean {
     if (this.#state !== "reading") return this.#state !== "too-large";
-    let text = this.#decoder.write(chunk);
+    let text = this.#decode(chunk);
     if (text === "") return true;
     if (!this.#started) {
       this.#started = true;
@@ -82,6 +83,15 @@ export class EventReader {
   /** Drops what is left of the chunk being read. */
   stop(): void {
     if (this.#state === "reading") this.#state = "stopped";
+  }
+
+  #decode(chunk: Buffer): string {
+    const last = chunk[chunk.length - 1];
+    if (this.#decoder === undefined && last !== undefined && last < 0x80) {
+      return chunk.toString("utf8");
+    }
+    this.#decoder ??= new StringDecoder("utf8");
+    return this.#decoder.write(chunk);
   }
 
   #isWithinLimit(): boolean {

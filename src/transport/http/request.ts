@@ -2,9 +2,11 @@
 
 import type { Dispatcher } from "undici";
 import type { IncomingHttpHeaders } from "undici/types/header.js";
+import { LinkedList } from "../../core/linked-list.ts";
 import { McpProtocolError, type McpError } from "../../core/errors.ts";
 import { decodeBody } from "./body.ts";
-import type { Closable, HttpContext } from "./context.ts";
+import { Closable } from "./context.ts";
+import type { HttpContext } from "./context.ts";
 import type { EventReader } from "./event-reader.ts";
 import { errorFromNodeReason } from "./node-error.ts";
 import { ERROR_BODY_BYTES } from "./status.ts";
@@ -25,12 +27,14 @@ type BodyMode = "message" | "excerpt" | "events" | "drain" | "redirect";
 /** undici wants a reason; it is never shown. */
 const ABANDONED = new Error("the exchange is over");
 
-export abstract class HttpRequest implements Dispatcher.DispatchHandler, Closable {
+export abstract class HttpRequest extends Closable implements Dispatcher.DispatchHandler {
   protected readonly context: HttpContext;
   /** Of the final answer. */
   protected status = 0;
   protected answerHeaders: IncomingHttpHeaders = {};
   #url: URL;
+  /** A URL builds these anew each time it is asked. */
+  #path: string;
   #stage: Stage = "queued";
   #controller: Dispatcher.DispatchController | undefined;
   #mode: BodyMode = "drain";
@@ -41,8 +45,10 @@ export abstract class HttpRequest implements Dispatcher.DispatchHandler, Closabl
   #redirects = 0;
 
   constructor(context: HttpContext, url: URL) {
+    super();
     this.context = context;
     this.#url = url;
+    this.#path = url === context.url ? context.path : url.pathname + url.search;
   }
 
   /** JSON-RPC method under way, for errors. */
@@ -106,7 +112,7 @@ export abstract class HttpRequest implements Dispatcher.DispatchHandler, Closabl
   protected linger(): void {
     if (this.#stage !== "answered") return;
     this.#stage = "lingering";
-    this.context.open.delete(this);
+    LinkedList.remove(this);
     this.context.linger.add(this);
   }
 
@@ -202,7 +208,7 @@ export abstract class HttpRequest implements Dispatcher.DispatchHandler, Closabl
 
   #send(): void {
     try {
-      this.dispatch(this.#url.origin, this.#url.pathname + this.#url.search);
+      this.dispatch(this.context.origin, this.#path);
     } catch (reason) {
       // A proxy environment that is no URL, or a user's dispatcher that throws.
       this.#onError(reason);
@@ -214,8 +220,9 @@ export abstract class HttpRequest implements Dispatcher.DispatchHandler, Closabl
     if (!URL.canParse(location, this.#url.href)) return false;
     const target = new URL(location, this.#url);
     // Credentials travel in the headers: they go to the configured origin and nowhere else.
-    if (target.origin !== this.context.url.origin) return false;
+    if (target.origin !== this.context.origin) return false;
     this.#url = target;
+    this.#path = target.pathname + target.search;
     this.#mode = "redirect";
     return true;
   }
@@ -300,7 +307,7 @@ export abstract class HttpRequest implements Dispatcher.DispatchHandler, Closabl
     if (stage === "over") return;
     this.#stage = "over";
     if (stage === "lingering") this.context.linger.delete(this);
-    else this.context.open.delete(this);
+    else LinkedList.remove(this);
     this.#chunks = [];
     this.#reader?.stop();
     if (isAborted) this.#controller?.abort(ABANDONED);

@@ -1,11 +1,13 @@
 // A request whose stream broke after an event id: wait, GET with the cursor, until the response. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#resumability-and-redelivery
 
+import { LinkedList } from "../../core/linked-list.ts";
 import type { Timer } from "../../core/clock.ts";
 import { McpConnectionError, type McpError } from "../../core/errors.ts";
 import type { RequestId } from "../../jsonrpc/messages.ts";
 import type { Exchange, HeaderList } from "../../jsonrpc/transport.ts";
 import { Backoff } from "../../resilience/backoff.ts";
-import type { Closable, HttpContext } from "./context.ts";
+import { Closable } from "./context.ts";
+import type { HttpContext } from "./context.ts";
 import { deliverEvent } from "./delivery.ts";
 import { EventStream, type EventStreamOwner, type StreamEnd } from "./event-stream.ts";
 
@@ -30,7 +32,7 @@ type State =
   | { readonly kind: "streaming"; readonly stream: EventStream }
   | { readonly kind: "over" };
 
-export class Resumption implements Closable, EventStreamOwner {
+export class Resumption extends Closable implements EventStreamOwner {
   readonly #context: HttpContext;
   readonly #request: BrokenRequest;
   readonly #backoff: Backoff;
@@ -41,6 +43,7 @@ export class Resumption implements Closable, EventStreamOwner {
   #attempts = 0;
 
   constructor(context: HttpContext, request: BrokenRequest) {
+    super();
     this.#context = context;
     this.#request = request;
     this.#backoff = new Backoff(context.resume.backoff, context.clock);
@@ -53,7 +56,7 @@ export class Resumption implements Closable, EventStreamOwner {
   close(): void {
     const state = this.#state;
     this.#state = { kind: "over" };
-    this.#context.open.delete(this);
+    LinkedList.remove(this);
     if (state.kind === "waiting") this.#context.clock.clearTimer(state.timer);
     if (state.kind === "streaming") state.stream.close();
   }
@@ -67,7 +70,7 @@ export class Resumption implements Closable, EventStreamOwner {
     if (!isResponse || this.#state.kind !== "streaming") return;
     const { stream } = this.#state;
     this.#state = { kind: "over" };
-    this.#context.open.delete(this);
+    LinkedList.remove(this);
     stream.finish();
   }
 
@@ -125,7 +128,7 @@ export class Resumption implements Closable, EventStreamOwner {
 
   #fail(reason: string, cause: McpError | undefined): void {
     this.#state = { kind: "over" };
-    this.#context.open.delete(this);
+    LinkedList.remove(this);
     const { server, address } = this.#context;
     const { method, exchange } = this.#request;
     exchange.onFailed(

@@ -25,6 +25,7 @@ export class StdinWriter {
   readonly #server: string;
   readonly #queue: Set<Queued> = new Set();
   #full = false;
+  #turn: "none" | "begun" | "corked" = "none";
 
   constructor(stdin: Writable, server: string) {
     this.#stdin = stdin;
@@ -69,8 +70,31 @@ export class StdinWriter {
     }
   }
 
+  readonly #endTurn = (): void => {
+    this.#uncork();
+    this.#turn = "none";
+  };
+
+  #uncork(): void {
+    if (this.#turn !== "corked") return;
+    this.#turn = "begun";
+    this.#stdin.uncork();
+  }
+
   #write({ line, message, exchange }: Queued): void {
+    // What is sent in one turn of the event loop leaves in two system calls, the dearest part of a call: the first
+    // message at once, so that a broken pipe is known before the next; all others together, on a tick, which
+    // comes after the microtasks: by then all callers whose answers came in one chunk have asked again.
+    if (this.#turn === "none") {
+      this.#turn = "begun";
+      process.nextTick(this.#endTurn);
+    } else if (this.#turn === "begun") {
+      this.#turn = "corked";
+      this.#stdin.cork();
+    }
     this.#full = !this.#stdin.write(line);
+    // The rest waits for the pipe, not for the turn's end.
+    if (this.#full) this.#uncork();
     exchange.onWritten?.();
     if (!isRequest(message)) exchange.onAccepted?.();
   }

@@ -1,0 +1,53 @@
+// Many waiters on one AbortSignal as one listener: Node warns on the console at the eleventh.
+
+import { LinkedList, ListItem } from "./linked-list.ts";
+
+/** Waits for one signal; give it back to `unwatch`. */
+export class AbortWatch extends ListItem {
+  readonly onAbort: () => void;
+
+  constructor(onAbort: () => void) {
+    super();
+    this.onAbort = onAbort;
+  }
+}
+
+interface Watched {
+  readonly watches: LinkedList<AbortWatch>;
+  readonly listener: () => void;
+}
+
+/** Only signals that somebody waits for. */
+const watched: WeakMap<AbortSignal, Watched> = new WeakMap();
+
+/** Calls `onAbort` once when the signal is aborted, unless `unwatch` comes first. */
+export function watchAbort(signal: AbortSignal, onAbort: () => void): AbortWatch {
+  const watch = new AbortWatch(onAbort);
+  const known = watched.get(signal);
+  if (known !== undefined) {
+    known.watches.add(watch);
+    return watch;
+  }
+  const watches = new LinkedList<AbortWatch>();
+  watches.add(watch);
+  const listener = (): void => {
+    forget(signal, listener);
+    for (const one of watches.takeAll()) one.onAbort();
+  };
+  watched.set(signal, { watches, listener });
+  signal.addEventListener("abort", listener);
+  return watch;
+}
+
+/** Leaves nothing behind on the signal when its last waiter goes. */
+export function unwatchAbort(signal: AbortSignal, watch: AbortWatch): void {
+  if (!LinkedList.remove(watch)) return;
+  const known = watched.get(signal);
+  if (known === undefined || !known.watches.isEmpty) return;
+  forget(signal, known.listener);
+}
+
+function forget(signal: AbortSignal, listener: () => void): void {
+  watched.delete(signal);
+  signal.removeEventListener("abort", listener);
+}
