@@ -1,6 +1,7 @@
 // The public surface of mcp-client-pool.
 
-export { McpClientPool, DEFAULT_DRAIN_MS } from "./pool/pool.ts";
+export { McpClientPool } from "./pool/pool.ts";
+export { DEFAULT_DRAIN_MS } from "./pool/call-options.ts";
 export { MAX_NAME_CHARS, SEPARATOR, splitToolName } from "./catalog/names.ts";
 export { createMemoryPair } from "./transport/memory/memory.ts";
 export { SamplingRefusedError } from "./eras/sampling.ts";

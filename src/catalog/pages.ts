@@ -21,7 +21,7 @@ export async function listAll<T>(
   // A cursor may expire while we walk: then from the start, once (8.28).
   for (let isLast = false; ; isLast = true) {
     try {
-      return await walk<T>(connection, method, key, options);
+      return await walk<T>(connection, method, key, isLast ? withoutId(options) : options);
     } catch (error) {
       if (!(error instanceof StaleCursor)) throw error;
       if (isLast) throw error.cause;
@@ -39,6 +39,7 @@ async function walk<T>(
   options: CallOptions,
 ): Promise<T[]> {
   const { name, limits } = connection.server;
+  const rest = withoutId(options);
   const items: T[] = [];
   const seen = new Set<string>();
   let cursor: string | undefined;
@@ -51,7 +52,7 @@ async function walk<T>(
       );
     }
     const result = (await connection
-      .request(method, cursor === undefined ? {} : { cursor }, options)
+      .request(method, cursor === undefined ? {} : { cursor }, page === 1 ? options : rest)
       .catch((error: unknown) => {
         const isStale = error instanceof McpResponseError && error.rpcCode === INVALID_PARAMS;
         throw cursor !== undefined && isStale ? new StaleCursor("", { cause: error }) : error;
@@ -78,6 +79,11 @@ async function walk<T>(
     seen.add(next);
     cursor = next;
   }
+}
+
+/** The caller's id is for the first request: no id is used twice (1.3). */
+function withoutId(options: CallOptions): CallOptions {
+  return options.requestId === undefined ? options : { ...options, requestId: undefined };
 }
 
 function limit(server: string, method: string, message: string): McpProtocolError {

@@ -93,7 +93,7 @@ function toPoolTool(
   onWarning: (message: string) => void,
 ): PoolTool {
   let parameters = tool.inputSchema as JsonObject | undefined;
-  if (typeof parameters !== "object" || parameters === null) {
+  if (typeof parameters !== "object" || parameters === null || Array.isArray(parameters)) {
     onWarning(`tool "${name}" has no input schema: it is shown as taking any object`);
     parameters = { type: "object" };
   }

@@ -21,3 +21,8 @@ export function asMcpError(server: string, error: unknown): McpError {
     cause: error,
   });
 }
+
+/** The reason why there is no connection, as those see it whose calls were therefore not sent. */
+export function unsent(error: McpError): McpError {
+  return error.forCall(error.method, "no");
+}

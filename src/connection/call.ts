@@ -91,7 +91,7 @@ export class CallRunner {
     for (;;) {
       if (failure !== undefined) {
         const waitMs = this.#afterFailure(call, failure, tally, pause);
-        if (waitMs > left()) throw failure.error;
+        if (waitMs > left()) throw this.#tooLate(call, failure.error, tally);
         if (waitMs > 0) await this.#pause(call, waitMs);
       }
       const link = await this.#ready(call, left(), tally);
@@ -110,6 +110,8 @@ export class CallRunner {
   /** What the failure allows: throws, or gives the time to wait before the next attempt. */
   #afterFailure(call: Call, failure: Failure, tally: Tally, pause: Backoff): number {
     const { error, link, session } = failure;
+    // Before anything is concluded from it: the reason of an abort may be any error, one of ours too.
+    call.options.signal?.throwIfAborted();
     if (!(error instanceof McpError)) throw error;
     const moment = momentOf(error, session.isSessionLost(error));
     const decision: ReplayDecision = decideReplay({
@@ -124,7 +126,7 @@ export class CallRunner {
         if (error instanceof McpAuthError && error.code === "AUTH_REQUIRED") {
           this.#supervisor.reportUnauthorized(link, error);
         }
-        throw error;
+        throw error.sent === "no" ? this.#unsent(call, error, tally) : error;
       case "fail-unknown":
         throw this.#outcomeUnknown(call, error, tally);
       case "resend":
@@ -162,6 +164,12 @@ export class CallRunner {
     } catch (error) {
       throw error instanceof McpError ? this.#unsent(call, error, tally) : error;
     }
+  }
+
+  /** There is no time left for what the policy allows. */
+  #tooLate(call: Call, error: unknown, tally: Tally): unknown {
+    if (!(error instanceof McpError) || !tally.mayHaveRun) return error;
+    return call.replayClass === "safe" ? error : this.#outcomeUnknown(call, error, tally);
   }
 
   /** The last attempt was not sent; what the caller must know is whether an earlier one may have run. */
@@ -215,11 +223,17 @@ function attempt(call: Call, totalMs: number, id: RequestId | undefined): EraReq
   const { signal, onProgress, meta } = call.options;
   return {
     method: call.method,
-    params: meta === undefined ? call.params : { ...call.params, _meta: meta },
+    params: meta === undefined ? call.params : withMeta(call.params, meta),
     id,
     limits: { silenceMs: call.timeoutMs, totalMs },
     signal,
     onProgress,
     tool: call.tool,
   };
+}
+
+/** What the caller put into the parameters stays, beside what it gave as an option. */
+function withMeta(params: object | undefined, meta: object): object {
+  const own = (params as { _meta?: object } | undefined)?._meta;
+  return { ...params, _meta: { ...own, ...meta } };
 }

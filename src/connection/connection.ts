@@ -2,8 +2,7 @@
 
 import type { Clock } from "../core/clock.ts";
 import { delay } from "../core/clock.ts";
-import { McpUnsupportedError } from "../core/errors.ts";
-import type { McpError } from "../core/errors.ts";
+import { McpError, McpUnsupportedError } from "../core/errors.ts";
 import type { ListKind } from "../eras/era.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
 import type {
@@ -94,7 +93,9 @@ export class Connection {
         if (next === "ready") events.onSession(false);
       },
       onSession: async (session, renewed) => {
-        await this.#orders.applyTo(session, (what, cause) => events.onWarning(what, cause));
+        await this.#orders.applyTo(session, this.#clock, (what, cause) =>
+          events.onWarning(what, cause),
+        );
         if (!renewed) return;
         this.#describe();
         events.onSession(true);
@@ -188,14 +189,44 @@ export class Connection {
     );
   }
 
+  /** Sent again, once, if the server had forgotten the session: it did not take it then. */
   async notify(method: string, params?: object): Promise<void> {
-    const { session } = await this.#supervisor.ready(this.server.timeouts.totalTimeoutMs);
-    await session.notify(method, params);
+    const limitMs = this.server.timeouts.totalTimeoutMs;
+    const { session } = await this.#supervisor.ready(limitMs);
+    try {
+      await session.notify(method, params);
+    } catch (error) {
+      if (!(error instanceof McpError) || !session.isSessionLost(error)) throw error;
+      this.#supervisor.renew(session, error);
+      const renewed = await this.#supervisor.ready(limitMs);
+      await renewed.session.notify(method, params);
+    }
+  }
+
+  /** Now if there is a session, otherwise at the beginning of the next. */
+  async announceRoots(): Promise<void> {
+    if (this.state === "ready") await this.notify("notifications/roots/list_changed");
+    else this.#orders.announceRoots();
+  }
+
+  /** @throws {McpUnsupportedError} if the server did not declare what is needed (checklist 2.12). */
+  async requireCapability(
+    capability: string,
+    has: (capabilities: ServerCapabilities, protocolVersion: string) => boolean,
+    options: CallOptions = {},
+  ): Promise<void> {
+    const { capabilities, protocolVersion } = await this.ready(options);
+    if (has(capabilities, protocolVersion)) return;
+    const { name } = this.server;
+    throw new McpUnsupportedError(`server "${name}" does not offer ${capability}`, {
+      server: name,
+      capability,
+    });
   }
 
   /** @throws {McpUnsupportedError} if the server did not declare `resources.subscribe`. */
   async subscribe(uri: string): Promise<void> {
-    await this.#require("resources.subscribe", (has) => has.resources?.subscribe === true);
+    await this.requireCapability("resources.subscribe", (has) => has.resources?.subscribe === true);
     await this.#orders.subscribe(uri, () => this.request("resources/subscribe", { uri }, {}));
   }
 
@@ -207,7 +238,7 @@ export class Connection {
 
   /** @throws {McpUnsupportedError} if the server did not declare `logging`. */
   async setLogLevel(level: LogLevel): Promise<void> {
-    await this.#require("logging", (has) => has.logging !== undefined);
+    await this.requireCapability("logging", (has) => has.logging != null);
     await this.request("logging/setLevel", { level }, {});
     this.#orders.setLogLevel(level);
   }
@@ -236,18 +267,5 @@ export class Connection {
     if (session === undefined) return;
     const { era, protocolVersion, serverInfo, capabilities, instructions } = session;
     this.#description = { era, protocolVersion, serverInfo, capabilities, instructions };
-  }
-
-  async #require(
-    capability: string,
-    has: (capabilities: ServerCapabilities) => boolean,
-  ): Promise<void> {
-    const { capabilities } = await this.ready();
-    if (has(capabilities)) return;
-    const { name } = this.server;
-    throw new McpUnsupportedError(`server "${name}" does not offer ${capability}`, {
-      server: name,
-      capability,
-    });
   }
 }

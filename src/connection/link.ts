@@ -4,6 +4,7 @@ import { adaptSdkTransport } from "../transport/custom/sdk-adapter.ts";
 import { createHttpTransport } from "../transport/http/http.ts";
 import { createSseTransport } from "../transport/sse-legacy/sse.ts";
 import { createStdioTransport } from "../transport/stdio/stdio.ts";
+import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpClosedError, McpHttpError, McpResponseError, McpTimeoutError } from "../core/errors.ts";
 import type { McpError } from "../core/errors.ts";
@@ -182,11 +183,18 @@ export class Link {
   }
 
   async #takeDown(): Promise<void> {
-    const { peer, server, transport } = this.#host;
+    const { peer, server, transport, clock } = this.#host;
     peer.close(new McpClosedError(`the connection to server "${server}" was closed`, { server }));
-    await transport.close();
+    // One that is not ours may hang or reject.
+    const done = new AbortController();
+    const patience = delay(clock, CLOSE_MS, { signal: done.signal }).catch(() => {});
+    await Promise.race([transport.close().catch(() => {}), patience]);
+    done.abort();
   }
 }
+
+/** How long a transport may take to close, milliseconds: a stubborn child takes three steps of `closeStepMs`. */
+const CLOSE_MS = 30_000;
 
 /** How long an aborted handshake may take to end what it began: a session's DELETE, above all. */
 const TIDY_UP_MS = 3_000;

@@ -1,13 +1,19 @@
 // What must hold in every session with a server: subscriptions and the log level, set again when a new one begins.
 
+import { delay } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
 import type { EraSession } from "../eras/era.ts";
 import type { LogLevel } from "../spec/types.ts";
+
+/** How long a new session may keep callers waiting until it has confirmed, milliseconds. */
+const PATIENCE_MS = 2_000;
 
 export class StandingOrders {
   /** By URI: how many subscribers it has, and the request that the first of them made. */
   readonly #subscribed: Map<string, { count: number; readonly asked: Promise<unknown> }> =
     new Map();
   #logLevel: LogLevel | undefined;
+  #rootsChanged = false;
 
   /** The first subscriber asks the server; those who come later share the answer. */
   async subscribe(uri: string, ask: () => Promise<unknown>): Promise<void> {
@@ -34,9 +40,18 @@ export class StandingOrders {
     this.#logLevel = level;
   }
 
-  /** Tells a new session. What it refuses is reported, not thrown: calls work without. */
+  /** The next session that begins must be told, because the server was not there when it happened. */
+  announceRoots(): void {
+    this.#rootsChanged = true;
+  }
+
+  /**
+   * Tells a new session. What it refuses is reported, not thrown, and what it does not answer is not waited for
+   * longer than {@link PATIENCE_MS}: calls work without.
+   */
   async applyTo(
     session: EraSession,
+    clock: Clock,
     onRefused: (what: string, cause: unknown) => void,
   ): Promise<void> {
     const orders: Promise<void>[] = [];
@@ -51,6 +66,17 @@ export class StandingOrders {
         give(`the subscription to ${uri} could not be made again`, session.subscribe(uri));
       }
     }
-    await Promise.all(orders);
+    if (this.#rootsChanged) {
+      this.#rootsChanged = false;
+      give("the new roots could not be told", session.notify("notifications/roots/list_changed"));
+    }
+    if (orders.length === 0) return;
+    const done = new AbortController();
+    const late = delay(clock, PATIENCE_MS, { signal: done.signal }).then(
+      () => onRefused("subscriptions or the log level are not confirmed yet", undefined),
+      () => {},
+    );
+    await Promise.race([Promise.all(orders), late]);
+    done.abort();
   }
 }

@@ -1,12 +1,13 @@
 // Keeps one server connected: one state, one attempt at a time, one reconnect shared by all callers.
 
+import { untilAborted } from "../core/abort.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpAuthError } from "../core/errors.ts";
 import type { McpError } from "../core/errors.ts";
 import { StateMachine } from "../core/state-machine.ts";
 import { Backoff } from "../resilience/backoff.ts";
 import type { EraSession } from "../eras/era.ts";
-import { asMcpError, isWorthRetrying } from "./attempt-error.ts";
+import { asMcpError, isWorthRetrying, unsent } from "./attempt-error.ts";
 import { Availability } from "./availability.ts";
 import { CrashCounter } from "./crash-counter.ts";
 import { Link } from "./link.ts";
@@ -15,11 +16,14 @@ import type { ResolvedServer } from "./options.ts";
 import { TRANSITIONS } from "./state.ts";
 import type { ConnectionState, ConnectionStateName } from "./state.ts";
 
-/** A caller after the budget starts an attempt of its own, but not within this time of the last, milliseconds. */
+/** After the budget a caller starts an attempt, but not within this time of the last, milliseconds. */
 const MIN_PAUSE_MS = 1_000;
 
-/** After a refused authorization callers fail at once; this much later one of them may try again, milliseconds. */
+/** After a refused authorization callers fail at once, and one may try again this much later, milliseconds. */
 const AUTH_PAUSE_MS = 30_000;
+
+/** A connection that lasted this long was a good one: its loss is the first of a new series, milliseconds. */
+const STABLE_MS = 5_000;
 
 export interface SupervisorEvents extends Omit<LinkEvents, "onLost" | "onSessionLost"> {
   /** `error` is why a connection was lost or not made. */
@@ -43,6 +47,7 @@ export class Supervisor {
   #dormant: Link | undefined;
   #everReady = false;
   #renewals = 0;
+  #readySince = -Infinity;
   readonly #ending: AbortController = new AbortController();
   readonly #closing: Set<Promise<void>> = new Set();
 
@@ -73,16 +78,13 @@ export class Supervisor {
   get state(): ConnectionStateName {
     return this.#machine.current.name;
   }
-
   get lastError(): McpError | undefined {
     return this.#availability.lastError;
   }
-
   /** Sessions that were forgotten by the server and begun anew. */
   get renewalCount(): number {
     return this.#renewals;
   }
-
   get crashCount(): number {
     return this.#crashes.total;
   }
@@ -138,13 +140,12 @@ export class Supervisor {
       }
       case "auth-required": {
         const sinceMs = this.#clock.now() - this.#availability.lastAttemptEnd;
-        if (sinceMs < AUTH_PAUSE_MS) {
-          return Promise.reject(state.error.forCall(state.error.method, "no"));
-        }
-        return this.#joinAttempt(limitMs, signal);
+        return sinceMs < AUTH_PAUSE_MS
+          ? Promise.reject(unsent(state.error))
+          : this.#joinAttempt(limitMs, signal);
       }
       case "failed":
-        return Promise.reject(state.error.forCall(state.error.method, "no"));
+        return Promise.reject(unsent(state.error));
       case "draining":
       case "closed":
         return Promise.reject(this.#availability.closed());
@@ -158,7 +159,7 @@ export class Supervisor {
     // A channel reports its own loss, and knows the reason.
     if (link.transport.channel === "duplex") return;
     this.#dormant = link;
-    this.#enterBackoff(error, this.#clock.random() * this.#server.reconnect.jitterMs);
+    this.#enterBackoff(error, this.#delayAfterLoss());
   }
 
   /** A caller was told that its credentials are no good: nobody else needs to ask. */
@@ -230,8 +231,7 @@ export class Supervisor {
     try {
       link = dormant === undefined ? await this.#open(signal) : await this.#revive(dormant, signal);
       signal.throwIfAborted();
-      await this.#events.onSession(link.session, false);
-      signal.throwIfAborted();
+      await untilAborted(signal, this.#events.onSession(link.session, false));
       if (link.lost !== undefined) throw link.lost;
     } catch (error) {
       this.#availability.lastAttemptEnd = this.#clock.now();
@@ -278,8 +278,7 @@ export class Supervisor {
 
   #enterReady(link: Link): void {
     const attempt = new AbortController();
-    this.#backoff.reset();
-    this.#background.reset();
+    this.#readySince = this.#clock.now();
     this.#everReady = true;
     this.#machine.moveTo({
       name: "ready",
@@ -293,7 +292,9 @@ export class Supervisor {
 
   #onAttemptFailed(error: McpError): void {
     if (error instanceof McpAuthError) return this.#stop("auth-required", error);
-    if (!isWorthRetrying(error, this.#everReady)) return this.#stop("failed", error);
+    // An object that was handed to us is used once.
+    const isOnce = this.#server.target.kind === "custom";
+    if (isOnce || !isWorthRetrying(error, this.#everReady)) return this.#stop("failed", error);
     const crashed = this.#server.target.kind === "stdio" && error.code === "CONNECTION_LOST";
     if (crashed && this.#crashes.add())
       return this.#stop("failed", this.#availability.crashLoop(error));
@@ -323,8 +324,9 @@ export class Supervisor {
   /** Gives up: only `connect()` tries again. */
   #stop(name: "failed" | "auth-required", error: McpError): void {
     this.#availability.lastError = error;
-    if (this.#dormant !== undefined) this.#retire(this.#dormant);
-    this.#dormant = undefined;
+    // With other credentials the session may go on; and other calls may still be under way on it.
+    if (name === "failed" && this.#dormant !== undefined) this.#retire(this.#dormant);
+    if (name === "failed") this.#dormant = undefined;
     this.#availability.onEnd(() => error);
     this.#machine.moveTo({ name, error });
   }
@@ -343,7 +345,18 @@ export class Supervisor {
     if (this.#server.target.kind === "stdio" && this.#crashes.add()) {
       return this.#stop("failed", this.#availability.crashLoop(reason));
     }
-    this.#enterBackoff(reason, this.#clock.random() * this.#server.reconnect.jitterMs);
+    this.#enterBackoff(reason, this.#delayAfterLoss());
+  }
+
+  /** At once, but for the jitter; unless it keeps being lost as soon as it is made. */
+  #delayAfterLoss(): number {
+    if (this.#clock.now() - this.#readySince >= STABLE_MS) {
+      this.#backoff.reset();
+      this.#background.reset();
+    }
+    const isFirst = this.#backoff.failures === 0;
+    const delayMs = this.#backoff.next();
+    return isFirst ? this.#clock.random() * this.#server.reconnect.jitterMs : delayMs;
   }
 
   async #renew(state: ConnectionState & { name: "ready" }, error: McpError): Promise<void> {

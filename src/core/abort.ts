@@ -47,6 +47,16 @@ export function unwatchAbort(signal: AbortSignal, watch: AbortWatch): void {
   forget(signal, known.listener);
 }
 
+/** What `work` gives, or the signal's reason as soon as it is aborted; the work itself goes on. */
+export function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
+  return new Promise((resolve, reject) => {
+    // Listening also when it is too late: what `work` rejects with must find a handler.
+    if (signal.aborted) reject(signal.reason as Error);
+    const watch = watchAbort(signal, () => reject(signal.reason as Error));
+    void work.then(resolve, reject).finally(() => unwatchAbort(signal, watch));
+  });
+}
+
 function forget(signal: AbortSignal, listener: () => void): void {
   watched.delete(signal);
   signal.removeEventListener("abort", listener);

@@ -1,5 +1,7 @@
 // A typed event emitter whose listeners cannot hurt the one who emits.
 
+import { callUser } from "./callback.ts";
+
 /** What it throws, or rejects with, is reported and breaks nothing. */
 export type Listener<T> = (payload: T) => unknown;
 
@@ -35,15 +37,10 @@ export class Emitter<Events extends object> {
     const set = this.#listeners.get(event);
     if (set === undefined) return;
     for (const listener of [...set] as Listener<Events[K]>[]) {
-      try {
-        const outcome = listener(payload);
-        // An async listener fails later: nobody else would catch it.
-        if (outcome instanceof Promise) {
-          outcome.catch((error: unknown) => this.#onListenerError(error, event));
-        }
-      } catch (error) {
-        this.#onListenerError(error, event);
-      }
+      callUser(
+        () => listener(payload),
+        (error) => this.#onListenerError(error, event),
+      );
     }
   }
 

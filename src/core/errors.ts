@@ -166,6 +166,8 @@ export class McpResponseError extends McpError {
   readonly data: unknown;
   /** HTTP status of the answer, where there was one. */
   readonly status: number | undefined;
+  /** The answer named no request: the server rejected it without having read it. */
+  readonly isUnattributed: boolean;
   /** `Retry-After` in milliseconds from the answer's arrival, if it came with a usable one. */
   readonly retryAfterMs: number | undefined;
 
@@ -177,6 +179,7 @@ export class McpResponseError extends McpError {
       data?: unknown;
       status?: number | undefined;
       retryAfterMs?: number | undefined;
+      isUnattributed?: boolean | undefined;
     },
   ) {
     super("RESPONSE_ERROR", message, { sent: "yes", ...options });
@@ -185,6 +188,7 @@ export class McpResponseError extends McpError {
     this.data = options.data;
     this.status = options.status;
     this.retryAfterMs = options.retryAfterMs;
+    this.isUnattributed = options.isUnattributed ?? false;
   }
 }
 

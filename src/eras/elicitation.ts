@@ -39,10 +39,13 @@ export async function elicit(
   const schema = request.requestedSchema;
   if (typeof schema !== "object" || schema === null)
     throw invalid("requestedSchema must be an object");
+  // Before anybody is asked: whoever has answered must not learn that the question was wrong.
+  const validate = await compileSchema(withoutPatterns(schema)).catch((cause: unknown) => {
+    throw invalid(`requestedSchema is no schema: ${(cause as Error).message}`);
+  });
   const result = checkAction(await handlers.elicitForm(request, context));
   if (result.action !== "accept") return { action: result.action };
   const content = withDefaults(schema, result.content ?? {});
-  const validate = await compileSchema(schema);
   const problem = validate(content);
   if (problem !== undefined) {
     throw new Error(
@@ -64,6 +67,18 @@ export function withDefaults(
       filled[key] = property.default;
   }
   return filled;
+}
+
+/** `pattern` is in an example of the specification and in none of its schemas: never a reason to fail (7.17). */
+function withoutPatterns(schema: JsonObject): JsonObject {
+  const { properties } = schema;
+  if (typeof properties !== "object" || properties === null) return schema;
+  const entries = Object.entries(properties).map(([key, property]: [string, unknown]) => {
+    if (typeof property !== "object" || property === null) return [key, property];
+    const { pattern: _pattern, ...rest } = property as JsonObject;
+    return [key, rest];
+  });
+  return { ...schema, properties: Object.fromEntries(entries) as JsonObject };
 }
 
 /** Only https, or http to this machine: nothing that runs or reads files (13.3). */

@@ -3,7 +3,7 @@
 
 import type { Progress } from "../spec/types.ts";
 import type { JsonRpcErrorObject, JsonRpcRequest, JsonRpcResponse, RequestId } from "./messages.ts";
-import { INTERNAL_ERROR } from "./messages.ts";
+import { INTERNAL_ERROR, INVALID_REQUEST } from "./messages.ts";
 
 export interface InboundContext {
   /** Aborted when the server cancels its request, or the session ends. */
@@ -34,25 +34,34 @@ export class RpcError extends Error {
 /** The server cancelled its request: no answer is sent. */
 const CANCELLED: unique symbol = Symbol("cancelled by the server");
 
-/** How many requests of one server are worked on at once; more are answered with an error. */
+/**
+ * How many requests of one server are worked on at once; more are answered with an error. When so many answers
+ * wait to be read by the server, its further requests are thrown away.
+ */
 export const MAX_INBOUND = 256;
 
 export class InboundRequests {
   readonly #options: {
     readonly handlers: () => InboundHandlers;
-    readonly respond: (response: JsonRpcResponse) => void;
+    readonly respond: (response: JsonRpcResponse) => Promise<void>;
     readonly notify: (method: string, params: object) => void;
     readonly onSettled: () => void;
+    readonly onDropped: (method: string) => void;
     readonly onHandlerError: (error: unknown, method: string) => void;
   };
   readonly #active: Map<RequestId, AbortController> = new Map();
+  /** Answers that are on their way to the server. */
+  #unsent = 0;
 
   constructor(options: {
     handlers: () => InboundHandlers;
-    respond: (response: JsonRpcResponse) => void;
+    /** Resolves, or rejects, when the answer has left us. */
+    respond: (response: JsonRpcResponse) => Promise<void>;
     notify: (method: string, params: object) => void;
     /** One less is being worked on. */
     onSettled: () => void;
+    /** One was thrown away, because {@link MAX_INBOUND} answers wait to be read. */
+    onDropped: (method: string) => void;
     /** A handler threw something that is no {@link RpcError}; the server only learns that it failed. */
     onHandlerError: (error: unknown, method: string) => void;
   }) {
@@ -65,11 +74,25 @@ export class InboundRequests {
   }
 
   receive(request: JsonRpcRequest): void {
+    // Not even answered: a server that does not read its answers would have them fill our memory.
+    if (this.#unsent >= MAX_INBOUND) return this.#options.onDropped(request.method);
     if (this.#active.size >= MAX_INBOUND) {
       const error = { code: INTERNAL_ERROR, message: "too many requests to this client at once" };
-      return this.#options.respond({ jsonrpc: "2.0", id: request.id, error });
+      return this.#respond({ jsonrpc: "2.0", id: request.id, error });
+    }
+    if (this.#active.has(request.id)) {
+      const error = { code: INVALID_REQUEST, message: "a request with this id is being worked on" };
+      return this.#respond({ jsonrpc: "2.0", id: request.id, error });
     }
     void this.#handle(request);
+  }
+
+  #respond(response: JsonRpcResponse): void {
+    this.#unsent += 1;
+    const sent = (): void => {
+      this.#unsent -= 1;
+    };
+    this.#options.respond(response).then(sent, sent);
   }
 
   /** The server takes a request back. */
@@ -106,7 +129,7 @@ export class InboundRequests {
     }
     if (this.#active.get(id) !== controller) return;
     this.#end(id);
-    this.#options.respond(response);
+    this.#respond(response);
   }
 
   #end(id: RequestId): void {

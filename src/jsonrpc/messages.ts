@@ -38,6 +38,7 @@ export interface JsonRpcFailure {
 export type JsonRpcResponse = JsonRpcSuccess | JsonRpcFailure;
 export type JsonRpcMessage = JsonRpcRequest | JsonRpcNotification | JsonRpcResponse;
 
+export const INVALID_REQUEST: -32600 = -32600;
 export const METHOD_NOT_FOUND: -32601 = -32601;
 export const INVALID_PARAMS: -32602 = -32602;
 export const INTERNAL_ERROR: -32603 = -32603;

@@ -33,14 +33,17 @@ export function parseMessage(text: string): JsonRpcMessage | JsonRpcMessage[] {
     });
   }
   if (Array.isArray(value)) {
-    if (value.length > 0 && value.every(isMessage)) return value;
+    // One that is none must not cost the others of its batch.
+    const messages = value.filter(isMessage);
+    if (messages.length > 0) return messages;
   } else if (isMessage(value)) return value;
   throw new McpProtocolError(
     `the server sent JSON that is no JSON-RPC 2.0 message: ${excerpt(text, 200)}`,
   );
 }
 
-function isMessage(value: unknown): value is JsonRpcMessage {
+/** Whether a value is one JSON-RPC 2.0 message. */
+export function isMessage(value: unknown): value is JsonRpcMessage {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
   const message = value as {
     jsonrpc?: unknown;

@@ -1,6 +1,7 @@
 // The JSON-RPC peer: who asked what, and who gets the answer. Hot path: `request` and `onMessage`.
 // https://modelcontextprotocol.io/specification/2025-11-25/basic
 
+import { callUser } from "../core/callback.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpConfigError, McpError, McpResponseError, McpTimeoutError } from "../core/errors.ts";
 import type { McpProtocolError } from "../core/errors.ts";
@@ -35,6 +36,9 @@ export interface PeerOptions {
   readonly onClose: (reason: McpError) => void;
 }
 
+/** How long a server may take to accept a notification or an answer, milliseconds; its socket is then freed. */
+const ACCEPT_MS = 10_000;
+
 /** Ids that callers choose above this do not move the counter, which would lose its precision. */
 const MAX_COUNTED_ID = 2 ** 52;
 
@@ -47,6 +51,8 @@ export class Peer implements TransportSink {
   readonly #options: PeerOptions;
   readonly #pending: PendingTable<Pending> = new PendingTable();
   readonly #progressWatchers: Map<RequestId, (progress: Progress) => void> = new Map();
+  /** Notifications and answers that the server has not taken yet. */
+  readonly #unaccepted: Set<(error: McpError) => void> = new Set();
   #nextId = 1;
   #closed: McpError | undefined;
 
@@ -54,7 +60,8 @@ export class Peer implements TransportSink {
     this.#options = options;
     this.inbound = new InboundRequests({
       handlers: () => this.handlers,
-      respond: (response) => this.#sendQuietly(response),
+      respond: (response) => this.#send(response),
+      onDropped: (method) => options.onStray(`a request ${method} too many: thrown away`),
       notify: (method, params) => this.#sendQuietly({ jsonrpc: "2.0", method, params }),
       // What it worked on was ours to do: the server's silence begins only now.
       onSettled: () => {
@@ -136,6 +143,7 @@ export class Peer implements TransportSink {
     if (this.#closed !== undefined) return;
     this.#closed = reason;
     this.rejectAll(reason);
+    for (const fail of [...this.#unaccepted]) fail(reason);
     this.inbound.abortAll(reason);
   }
 
@@ -234,11 +242,10 @@ export class Peer implements TransportSink {
       pending.control.touch();
     }
     const report = pending?.onProgress ?? this.#progressWatchers.get(progressToken);
-    try {
-      report?.(progress);
-    } catch (error) {
-      this.#options.onStray("an onProgress callback threw", error);
-    }
+    callUser(
+      () => report?.(progress),
+      (error) => this.#options.onStray("an onProgress callback threw", error),
+    );
   }
 
   #abandon(request: PeerRequest, pending: Pending | undefined, cause: Abandoned): unknown {
@@ -295,16 +302,43 @@ export class Peer implements TransportSink {
 
   #send(message: JsonRpcNotification | JsonRpcResponse, outbound = this.outbound): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    const what = "method" in message ? message.method : "a response";
+    const { clock, transport, server } = this.#options;
     return new Promise((resolve, reject) => {
-      const exchange: Exchange = {
-        headers: outbound.headers,
-        onAccepted: resolve,
-        onFailed: reject,
+      const settle = (): void => {
+        clock.clearTimer(timer);
+        this.#unaccepted.delete(fail);
       };
+      const fail = (error: McpError): void => {
+        settle();
+        reject(error);
+      };
+      const timer = clock.setTimer(
+        () => {
+          handle?.close();
+          fail(
+            new McpTimeoutError(
+              `server "${server}" did not take ${what} within ${ACCEPT_MS} ms; it may have arrived`,
+              { server, method: what, sent: "unknown", limit: "silence", timeoutMs: ACCEPT_MS },
+            ),
+          );
+        },
+        ACCEPT_MS,
+        true,
+      );
+      this.#unaccepted.add(fail);
+      let handle: ExchangeHandle | undefined;
       try {
-        this.#options.transport.send(message, exchange);
+        handle = transport.send(message, {
+          headers: outbound.headers,
+          onAccepted() {
+            settle();
+            resolve();
+          },
+          onFailed: fail,
+        });
       } catch (cause) {
-        reject(this.#unsendable("method" in message ? message.method : "a response", cause));
+        fail(this.#unsendable(what, cause));
       }
     });
   }

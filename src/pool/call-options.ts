@@ -5,6 +5,9 @@ import * as v from "valibot";
 import { checkShape, describe, mapOf, suggestKey } from "../connection/validate.ts";
 import { McpConfigError } from "../core/errors.ts";
 
+/** How long `closeAll` and `removeClient` let calls in flight go on by default, milliseconds. */
+export const DEFAULT_DRAIN_MS = 5_000;
+
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 const CHECKS: {
@@ -107,4 +110,10 @@ function milliseconds(value: unknown): string | undefined {
 
 function isObject(value: unknown): boolean {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** `closeAll` never rejects: what is no time is the default, and what is too long the longest. */
+export function toDrainMs(given: unknown): number {
+  if (typeof given !== "number" || Number.isNaN(given)) return DEFAULT_DRAIN_MS;
+  return Math.min(Math.max(given, 0), MAX_TIMER_MS);
 }

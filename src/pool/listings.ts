@@ -38,7 +38,7 @@ export class Listings {
         "resources",
         options,
       );
-      return items.map((resource) => {
+      return this.#usable(member, "resource", items, ["uri", "name"]).map((resource) => {
         return { uri: resource.uri, name: resource.name, server: member.name, resource };
       });
     });
@@ -53,10 +53,12 @@ export class Listings {
         "resourceTemplates",
         options,
       );
-      return items.map((template) => {
-        const { uriTemplate } = template;
-        return { uriTemplate, name: template.name, server: member.name, template };
-      });
+      return this.#usable(member, "resource template", items, ["uriTemplate", "name"]).map(
+        (template) => {
+          const { uriTemplate } = template;
+          return { uriTemplate, name: template.name, server: member.name, template };
+        },
+      );
     });
   }
 
@@ -64,7 +66,7 @@ export class Listings {
     return this.#over(name, options, async (member) => {
       if (!(await offers(member, "prompts", options))) return [];
       const items = await listAll<Prompt>(member.connection, "prompts/list", "prompts", options);
-      return items.map((prompt) => {
+      return this.#usable(member, "prompt", items, ["name"]).map((prompt) => {
         const poolName = toPoolName(member.name, prompt.name);
         if (isHashed(poolName)) this.#promptNames.set(poolName, prompt.name);
         const description = prompt.description ?? "";
@@ -87,8 +89,27 @@ export class Listings {
     }
     const member = this.#members.get(parts.server);
     if (!isHashed(name)) return { member, prompt: parts.tool };
-    if (!this.#promptNames.has(name)) await this.prompts(member.name, options);
+    // The caller's id is for the request it asked for.
+    if (!this.#promptNames.has(name)) {
+      await this.prompts(member.name, { ...options, requestId: undefined });
+    }
     return { member, prompt: this.#promptNames.get(name) ?? parts.tool };
+  }
+
+  /** What lacks what it must have is left out and reported; the rest is not affected. */
+  #usable<T extends object>(
+    member: Member,
+    what: string,
+    items: readonly T[],
+    required: readonly (keyof T)[],
+  ): T[] {
+    const usable = items.filter((item) => required.every((key) => typeof item?.[key] === "string"));
+    if (usable.length < items.length) {
+      member.warn(
+        `${items.length - usable.length} × a ${what} without ${required.join(" or ")}: left out`,
+      );
+    }
+    return usable;
   }
 
   /** One server's failure fails its own listing; among many it is left out and reported. */
@@ -122,5 +143,5 @@ async function offers(
   options: CallOptions,
 ): Promise<boolean> {
   const { capabilities } = await member.connection.ready(options);
-  return capabilities[capability] !== undefined;
+  return capabilities[capability] != null;
 }

@@ -9,9 +9,10 @@ import type { CallOptions } from "../connection/call.ts";
 import { Connection } from "../connection/connection.ts";
 import type { ResolvedServer } from "../connection/options.ts";
 import type { ConnectionStateName } from "../connection/state.ts";
+import { untilAborted } from "../core/abort.ts";
 import type { Clock } from "../core/clock.ts";
 import type { McpError } from "../core/errors.ts";
-import { McpClosedError } from "../core/errors.ts";
+import { McpClosedError, McpTimeoutError } from "../core/errors.ts";
 import { redactUrl } from "../core/redact.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
 import type { Implementation, Tool } from "../spec/types.ts";
@@ -31,17 +32,20 @@ export class Member {
   readonly name: string;
   readonly server: ResolvedServer;
   readonly connection: Connection;
+  readonly #clock: Clock;
   readonly #catalog: Catalog;
   readonly #emit: MemberDependencies["emit"];
   readonly #refreshing: Coalesced<void>;
   /** The refresh that the last new session began; `undefined` before the first. */
   #loading: Promise<void> | undefined;
   #wasReady = false;
+  #isClosed = false;
 
   constructor(server: ResolvedServer, dependencies: MemberDependencies) {
     const { name } = server;
     this.name = name;
     this.server = server;
+    this.#clock = dependencies.clock;
     this.#catalog = dependencies.catalog;
     this.#emit = dependencies.emit;
     this.#refreshing = new Coalesced(() => this.#fetchTools({}).then(() => {}));
@@ -65,13 +69,13 @@ export class Member {
   /** One attempt to connect and to load the tools. */
   async connect(signal?: AbortSignal): Promise<void> {
     await this.connection.connect(signal);
-    await this.#loading;
+    await this.#untilLoaded({ signal });
   }
 
   /** Waits until the server can be asked and its tools are known. */
   async loaded(options: CallOptions): Promise<void> {
     await this.connection.ready(options);
-    await this.#loading;
+    await this.#untilLoaded(options);
   }
 
   /** Fresh from the server; the catalogue follows. */
@@ -81,6 +85,7 @@ export class Member {
 
   /** Its tools are gone at once; its calls in flight have `drainMs`. */
   async close(drainMs: number): Promise<void> {
+    this.#isClosed = true;
     const difference = this.#catalog.removeServer(this.name);
     if (difference !== undefined) this.#emit("tools.changed", { server: this.name, ...difference });
     await this.connection.close(drainMs);
@@ -141,9 +146,39 @@ export class Member {
       this.#emit("server.reconnected", { server: this.name, reason: "session-lost" });
       return this.#refreshQuietly();
     }
-    this.#loading = this.#refreshing.run();
-    // Whoever waits for it gets the error; if nobody does, it is a warning.
-    this.#loading.catch((cause: unknown) => this.#warnUnlessClosed(cause));
+    void this.#load();
+  }
+
+  /** Loads the tools; a failure is a warning, and the next one who needs them has them loaded again. */
+  #load(): Promise<void> {
+    const loading = this.#refreshing.run();
+    this.#loading = loading;
+    loading.catch((cause: unknown) => {
+      if (this.#loading === loading) this.#loading = undefined;
+      this.#warnUnlessClosed(cause);
+    });
+    return loading;
+  }
+
+  /** Waits for the tools, inside the caller's limits. */
+  async #untilLoaded({ signal, totalTimeoutMs }: CallOptions): Promise<void> {
+    const limitMs = totalTimeoutMs ?? this.server.timeouts.totalTimeoutMs;
+    const late = new AbortController();
+    const timer = this.#clock.setTimer(() => {
+      const { name } = this;
+      late.abort(
+        new McpTimeoutError(
+          `server "${name}" is connected, but did not list its tools within the total limit of ${limitMs} ms; the call was not sent`,
+          { server: name, method: "tools/list", limit: "total", timeoutMs: limitMs },
+        ),
+      );
+    }, limitMs);
+    const either = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
+    try {
+      await untilAborted(either, this.#loading ?? this.#load());
+    } finally {
+      this.#clock.clearTimer(timer);
+    }
   }
 
   #refreshQuietly(): void {
@@ -170,6 +205,8 @@ export class Member {
   }
 
   #setTools(tools: readonly PoolTool[]): void {
+    // A late answer: the name may be another server's by now.
+    if (this.#isClosed) return;
     const difference = this.#catalog.setTools(this.name, tools);
     if (difference !== undefined) this.#emit("tools.changed", { server: this.name, ...difference });
   }

@@ -10,6 +10,7 @@ import type {
 import type { CallOptions } from "../connection/call.ts";
 import type { HttpServerConfig, ServerConfig, ServerOptions } from "../connection/config-types.ts";
 import { McpClosedError, McpConfigError } from "../core/errors.ts";
+import { callUser } from "../core/callback.ts";
 import { Emitter } from "../core/emitter.ts";
 import type { Listener } from "../core/emitter.ts";
 import { LOG_LEVELS } from "../spec/types.ts";
@@ -32,7 +33,10 @@ import {
   checkObject,
   checkOptions,
   checkString,
+  DEFAULT_DRAIN_MS,
+  toDrainMs,
 } from "./call-options.ts";
+import { CapabilityCalls } from "./capability-calls.ts";
 import { connectAll } from "./connect-all.ts";
 import type { ConnectReport } from "./connect-all.ts";
 import type { PoolEvent, PoolEvents } from "./events.ts";
@@ -46,9 +50,6 @@ import type { ServerStatus } from "./status.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { ResourceListener, ResourceSubscription } from "./subscriptions.ts";
 import { ToolCalls } from "./tool-calls.ts";
-
-/** How long `closeAll` and `removeClient` let calls in flight go on by default, milliseconds. */
-export const DEFAULT_DRAIN_MS = 5_000;
 
 /**
  * Live connections to many MCP servers, their tools as one catalogue, every call routed and supervised.
@@ -71,6 +72,7 @@ export class McpClientPool implements AsyncDisposable {
   readonly #subscriptions: Subscriptions = new Subscriptions();
   readonly #toolCalls: ToolCalls;
   readonly #handlers: Handlers;
+  readonly #capabilityCalls: CapabilityCalls;
   readonly #removing: Set<Promise<void>> = new Set();
   #closing: Promise<void> | undefined;
 
@@ -96,6 +98,7 @@ export class McpClientPool implements AsyncDisposable {
     this.#listings = new Listings(this.#members, (server, cause) =>
       this.#warn(server, "left out of a listing", cause),
     );
+    this.#capabilityCalls = new CapabilityCalls(this.#members, this.#listings);
     this.#toolCalls = new ToolCalls(this.#members, this.#catalog);
     for (const [name, config] of Object.entries(this.#options.servers)) {
       this.#members.add(name, config);
@@ -139,7 +142,8 @@ export class McpClientPool implements AsyncDisposable {
     try {
       await member.connect();
     } catch (error) {
-      await this.#remove(member, 0);
+      // It may have been removed meanwhile, and another been given its name.
+      if (this.#members.find(name) === member) await this.#remove(member, 0);
       throw error;
     }
   }
@@ -162,7 +166,9 @@ export class McpClientPool implements AsyncDisposable {
    * ended, sockets closed, and child processes stopped with all their children. Idempotent; never rejects.
    */
   closeAll(options: { drainMs?: number } = {}): Promise<void> {
-    this.#closing ??= this.#closeAll(options.drainMs ?? DEFAULT_DRAIN_MS);
+    const drainMs = toDrainMs(options?.drainMs);
+    // Closed first, and then closing: a listener that hears of it cannot add anything any more.
+    this.#closing ??= Promise.resolve().then(() => this.#closeAll(drainMs));
     return this.#closing;
   }
 
@@ -253,13 +259,10 @@ export class McpClientPool implements AsyncDisposable {
     uri: string,
     options: CallOptions = {},
   ): Promise<ReadResourceResult> {
+    this.#checkOpen();
     checkString("uri", uri);
-    return (await this.call(
-      name,
-      "resources/read",
-      { uri },
-      options,
-    )) as unknown as ReadResourceResult;
+    checkCallOptions(options);
+    return this.#capabilityCalls.readResource(name, uri, options);
   }
 
   /**
@@ -293,9 +296,7 @@ export class McpClientPool implements AsyncDisposable {
     this.#checkOpen();
     checkObject("the arguments of a prompt", args);
     checkCallOptions(options);
-    const { member, prompt } = await this.#listings.resolvePrompt(name, options);
-    const params = args === undefined ? { name: prompt } : { name: prompt, arguments: args };
-    return (await member.connection.request("prompts/get", params, options)) as GetPromptResult;
+    return this.#capabilityCalls.getPrompt(name, args, options);
   }
 
   /** Values for an argument of a prompt or a resource template that begin as `argument.value` does. */
@@ -306,10 +307,11 @@ export class McpClientPool implements AsyncDisposable {
     context?: CompletionContext,
     options: CallOptions = {},
   ): Promise<Completion> {
+    this.#checkOpen();
     const params = context === undefined ? { ref, argument } : { ref, argument, context };
     checkCompletion(params);
-    const { completion } = await this.call(name, "completion/complete", params, options);
-    return completion as Completion;
+    checkCallOptions(options);
+    return this.#capabilityCalls.complete(name, params, options);
   }
 
   // --- the other direction ---
@@ -338,11 +340,10 @@ export class McpClientPool implements AsyncDisposable {
       );
     }
     this.#handlers.setRoots(roots);
-    const connected = this.#members.all.filter(({ connection }) => connection.state === "ready");
     await Promise.all(
-      connected.map((member) =>
+      this.#members.all.map((member) =>
         member.connection
-          .notify("notifications/roots/list_changed")
+          .announceRoots()
           .catch((cause: unknown) => member.warn("could not be told of the new roots", cause)),
       ),
     );
@@ -386,12 +387,11 @@ export class McpClientPool implements AsyncDisposable {
   }
 
   #onLog({ server, level, logger, data }: PoolEvents["log"]): void {
-    try {
-      const message = logger === undefined ? { level, data } : { level, logger, data };
-      this.#options.onLog?.(message, { server });
-    } catch (cause) {
-      this.#warn(server, "the onLog handler threw", cause);
-    }
+    const message = logger === undefined ? { level, data } : { level, logger, data };
+    callUser(
+      () => this.#options.onLog?.(message, { server }),
+      (cause) => this.#warn(server, "the onLog handler threw", cause),
+    );
   }
 
   #warn(server: string | undefined, message: string, cause: unknown): void {

@@ -1,5 +1,6 @@
 // Who wants to know when which resource changes.
 
+import { callUser } from "../core/callback.ts";
 import type { Member } from "./member.ts";
 
 export interface ResourceChange {
@@ -16,7 +17,8 @@ export interface ResourceSubscription {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-export type ResourceListener = (change: ResourceChange) => void;
+/** What it throws, or rejects with, becomes a `warning`. */
+export type ResourceListener = (change: ResourceChange) => unknown;
 
 interface Entry {
   readonly member: Member;
@@ -50,11 +52,10 @@ export class Subscriptions {
   deliver(server: string, uri: string): void {
     for (const entry of [...this.#entries]) {
       if (entry.member.name !== server || !covers(entry.uri, uri)) continue;
-      try {
-        entry.listener({ server, uri });
-      } catch (cause) {
-        entry.member.warn(`a listener of ${entry.uri} threw`, cause);
-      }
+      callUser(
+        () => entry.listener({ server, uri }),
+        (cause) => entry.member.warn(`a listener of ${entry.uri} threw`, cause),
+      );
     }
   }
 

@@ -129,7 +129,7 @@ describe("McpClientPool", () => {
     expectTypeOf<Returned<"subscribeResource">>().resolves.toEqualTypeOf<ResourceSubscription>();
     expectTypeOf<Pool["subscribeResource"]>()
       .parameter(2)
-      .toEqualTypeOf<(change: ResourceChange) => void>();
+      .toEqualTypeOf<(change: ResourceChange) => unknown>();
     expectTypeOf<ResourceSubscription>().toExtend<AsyncDisposable>();
   });
 

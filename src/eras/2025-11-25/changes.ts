@@ -19,11 +19,14 @@ const REOPEN: BackoffOptions = { initialMs: 1_000, factor: 1.5, maxMs: 30_000, j
 /** After so many attempts in a row that opened nothing the stream is given up; calls go on without it. */
 const MAX_FAILURES = 20;
 
+/** A stream that was open this long was a good one: its end is the first of a new series, milliseconds. */
+const STABLE_MS = 5_000;
+
 /** How long a handshake waits for the stream, so that a first call finds it open; then it goes on without. */
 const OPENING_MS = 1_000;
 
 type StreamState =
-  | { readonly name: "listening"; handle?: ExchangeHandle; open: boolean }
+  | { readonly name: "listening"; handle?: ExchangeHandle; openSince?: number }
   | { readonly name: "waiting"; readonly timer: Timer }
   | { readonly name: "closed" };
 
@@ -75,21 +78,25 @@ export class ChangeStream {
   }
 
   #listen(): void {
-    const state: StreamState = { name: "listening", open: false };
+    const state: StreamState = { name: "listening" };
     this.#state = state;
     state.handle = this.#transport.listen({
       headers: this.#headers,
       lastEventId: this.#lastEventId,
       onOpen: () => {
         if (this.#state !== state) return;
-        state.open = true;
-        this.#backoff.reset();
+        state.openSince = this.#host.clock.now();
         this.#opened();
         if (this.#everOpened) this.#onMissed();
         this.#everOpened = true;
       },
       onEnd: (end) => {
-        if (this.#state === state) this.#onEnd(end);
+        if (this.#state !== state) return;
+        const { openSince } = state;
+        if (openSince !== undefined && this.#host.clock.now() - openSince >= STABLE_MS) {
+          this.#backoff.reset();
+        }
+        this.#onEnd(end);
       },
     });
   }

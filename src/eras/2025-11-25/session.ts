@@ -1,8 +1,10 @@
 // The session era, 2024-11-05 to 2025-11-25: a handshake, and a session that lasts until somebody forgets it.
 // https://modelcontextprotocol.io/specification/2025-11-25/basic
 
+import { untilAborted } from "../../core/abort.ts";
 import { McpHttpError, McpResponseError } from "../../core/errors.ts";
 import type { McpError } from "../../core/errors.ts";
+import { METHOD_NOT_FOUND } from "../../jsonrpc/messages.ts";
 import type { HeaderList } from "../../jsonrpc/transport.ts";
 import type { Implementation, LogLevel, ServerCapabilities } from "../../spec/types.ts";
 import type { Era, EraHost, EraRequest, EraSession, ListKind } from "../era.ts";
@@ -16,7 +18,10 @@ import { UrlElicitation } from "./url-elicitation.ts";
 /** How long the DELETE that ends a session may take (3.11). */
 const END_SESSION_MS = 2_000;
 
-/** What servers built on the SDK's example answer, with status 400, to a session that they do not know (3.10). */
+/**
+ * What servers built on the SDK's example answer, with status 400 and without the request's id, to a session
+ * that they do not know (3.10). With an id it could be a tool's own error.
+ */
 const SDK_NO_SESSION = -32000;
 
 export const sessionEra: Era = {
@@ -38,16 +43,6 @@ export const sessionEra: Era = {
     return session;
   },
 };
-
-/** What `work` gives, or the signal's reason as soon as it is aborted. */
-function untilAborted(signal: AbortSignal, work: Promise<void>): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", onAbort));
-  });
-}
 
 class SessionEraSession implements EraSession {
   readonly era = "session";
@@ -120,7 +115,8 @@ class SessionEraSession implements EraSession {
     if (!this.#hasSessionId) return false;
     if (error instanceof McpHttpError) return error.status === 404;
     if (!(error instanceof McpResponseError)) return false;
-    return error.status === 404 || (error.status === 400 && error.rpcCode === SDK_NO_SESSION);
+    if (error.status === 404) return error.rpcCode !== METHOD_NOT_FOUND;
+    return error.status === 400 && error.rpcCode === SDK_NO_SESSION && error.isUnattributed;
   }
 
   async close(): Promise<void> {

@@ -5,6 +5,7 @@ import { delay } from "../../core/clock.ts";
 import {
   McpConnectionError,
   McpError,
+  McpProtocolError,
   McpResponseError,
   McpTimeoutError,
 } from "../../core/errors.ts";
@@ -14,6 +15,9 @@ import { CallTime } from "./call-time.ts";
 
 /** Between polls, when the server names no interval; and the bounds of what it may name, milliseconds. */
 const POLL = { defaultMs: 1_000, minMs: 50, maxMs: 30_000 };
+
+/** Polls in a row that may fail on the way. */
+const MAX_FAILED_POLLS = 5;
 
 /** How much longer than its caller a task may live: a server cannot cancel what it has dropped. */
 const AFTERLIFE_MS = 60_000;
@@ -39,15 +43,16 @@ export async function callAsTask(host: EraHost, call: EraRequest): Promise<objec
     signal: call.signal,
     onProgress: call.onProgress,
     cancel: "notify",
-  })) as { task?: Task };
+  })) as { task?: unknown };
   // A server may ignore the wish and answer at once.
   if (created.task === undefined) return created;
-  const { taskId } = created.task;
+  const task = checkTask(host, call, created.task);
+  const { taskId } = task;
   // The token stays alive until the task is over (8.20).
   const unwatch =
     call.onProgress === undefined ? () => {} : peer.watchProgress(id, call.onProgress);
   try {
-    return await follow(host, call, created.task, time);
+    return await follow(host, call, task, time);
   } catch (error) {
     // A task is ended by `tasks/cancel`, never by `notifications/cancelled` (8.23).
     if (call.signal?.aborted || error instanceof McpTimeoutError) cancel(host, taskId);
@@ -67,16 +72,25 @@ async function follow(
   const { signal } = call;
   const { taskId } = created;
   let task = created;
+  let failures = 0;
   while (task.status === "working") {
     await delay(clock, Math.min(pollDelay(task), time.leftMs), { signal });
     if (time.leftMs <= 1) throw time.outOfTime();
-    task = (await peer.request({
-      method: "tasks/get",
-      params: { taskId },
-      limits: time.limits(),
-      signal,
-      cancel: "notify",
-    })) as Task & object;
+    try {
+      const polled = await peer.request({
+        method: "tasks/get",
+        params: { taskId },
+        limits: time.limits(),
+        signal,
+        cancel: "notify",
+      });
+      task = checkTask(host, call, polled);
+      failures = 0;
+    } catch (error) {
+      // Asking how it stands is harmless: a hiccup on the way is no reason to give the task up.
+      const isHiccup = error instanceof McpError && error.retryable;
+      if (!isHiccup || ++failures > MAX_FAILED_POLLS) throw error;
+    }
   }
   // `tasks/result` blocks until the task is over, and carries what the server asks meanwhile (12.17).
   const { leftMs } = time;
@@ -117,6 +131,17 @@ function asLoss(host: EraHost, call: EraRequest, error: unknown): unknown {
   );
 }
 
-function pollDelay(task: Task): number {
-  return Math.min(POLL.maxMs, Math.max(POLL.minMs, task.pollInterval ?? POLL.defaultMs));
+function checkTask(host: EraHost, call: EraRequest, task: unknown): Task {
+  const { taskId, status } = (task ?? {}) as Partial<Task>;
+  if (typeof taskId === "string" && typeof status === "string") return task as Task;
+  const { server } = host;
+  throw new McpProtocolError(
+    `server "${server}" answered ${call.method} with a task that has no taskId or no status`,
+    { server, method: call.method, sent: "yes" },
+  );
+}
+
+function pollDelay({ pollInterval }: Task): number {
+  const wanted = Number.isFinite(pollInterval) ? (pollInterval ?? 0) : POLL.defaultMs;
+  return Math.min(POLL.maxMs, Math.max(POLL.minMs, wanted));
 }

@@ -8,6 +8,7 @@ import {
 } from "../../core/errors.ts";
 import { excerpt } from "../../core/redact.ts";
 import { isRequest, isResponse } from "../../jsonrpc/messages.ts";
+import { isMessage } from "../../jsonrpc/parse.ts";
 import type { JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
 import type {
   DuplexTransport,
@@ -142,7 +143,8 @@ class SdkAdapter implements DuplexTransport {
   }
 
   #onMessage(sink: TransportSink, message: object): void {
-    if (!looksLikeMessage(message)) {
+    // The SDK validates what it delivers; a transport of the user's own may not.
+    if (!isMessage(message)) {
       sink.onInvalid(
         new McpProtocolError(
           `server "${this.#server}": the transport delivered something that is no JSON-RPC 2.0 message`,
@@ -222,11 +224,6 @@ class SdkAdapter implements DuplexTransport {
       { server: this.#server, retryable: true, sent: "unknown", cause },
     );
   }
-}
-
-/** The SDK validates what it delivers; a transport of the user's own may not. */
-function looksLikeMessage(value: unknown): value is JsonRpcMessage {
-  return typeof value === "object" && value !== null && Reflect.get(value, "jsonrpc") === "2.0";
 }
 
 function quote(cause: unknown): string {

@@ -5,6 +5,7 @@ import type { HeaderList } from "../../jsonrpc/transport.ts";
 /** Headers that belong to the protocol or to the connection: the user's own are dropped. */
 const RESERVED: ReadonlySet<string> = new Set([
   "accept",
+  "accept-encoding",
   "content-type",
   "mcp-protocol-version",
   "mcp-session-id",

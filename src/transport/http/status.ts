@@ -87,6 +87,7 @@ export function rpcError(
     data,
     status,
     retryAfterMs: waitMs,
+    isUnattributed: failure.id == null,
   });
 }
 

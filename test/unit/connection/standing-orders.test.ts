@@ -2,6 +2,7 @@ import { describe, expect, test, vi } from "vitest";
 import { StandingOrders } from "../../../src/connection/standing-orders.ts";
 import type { EraSession } from "../../../src/eras/era.ts";
 import type { ServerCapabilities } from "../../../src/spec/types.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 import { rejection } from "../fakes.ts";
 
 function session(capabilities: ServerCapabilities) {
@@ -50,7 +51,7 @@ describe("subscriptions are counted (8.12)", () => {
     expect(ask).toHaveBeenCalledTimes(1);
     expect(orders.unsubscribe("a")).toBe(false);
     const { asked: seen, session: fresh } = session(ALL);
-    await orders.applyTo(fresh, () => {});
+    await orders.applyTo(fresh, new ManualClock(), () => {});
     expect(seen).toEqual([]);
     await orders.subscribe("a", asked);
     expect(orders.unsubscribe("a")).toBe(true);
@@ -65,7 +66,7 @@ describe("a new session is told what must hold", () => {
     orders.setLogLevel("debug");
     orders.setLogLevel("error");
     const { asked: seen, session: fresh } = session(ALL);
-    await orders.applyTo(fresh, () => expect.fail("nothing was refused"));
+    await orders.applyTo(fresh, new ManualClock(), () => expect.fail("nothing was refused"));
     expect(seen).toEqual(["level error", "subscribe a", "subscribe b"]);
   });
 
@@ -74,13 +75,13 @@ describe("a new session is told what must hold", () => {
     await orders.subscribe("a", asked);
     orders.setLogLevel("error");
     const { asked: seen, session: fresh } = session({ resources: {} });
-    await orders.applyTo(fresh, () => {});
+    await orders.applyTo(fresh, new ManualClock(), () => {});
     expect(seen).toEqual([]);
   });
 
   test("nothing to tell: nothing asked", async () => {
     const { asked: seen, session: fresh } = session(ALL);
-    await new StandingOrders().applyTo(fresh, () => {});
+    await new StandingOrders().applyTo(fresh, new ManualClock(), () => {});
     expect(seen).toEqual([]);
   });
 
@@ -91,11 +92,11 @@ describe("a new session is told what must hold", () => {
     const onRefused = vi.fn();
     const first = session(ALL);
     first.refused.add("subscribe a");
-    await orders.applyTo(first.session, onRefused);
+    await orders.applyTo(first.session, new ManualClock(), onRefused);
     expect(onRefused.mock.calls).toEqual([[expect.stringContaining("a"), expect.any(Error)]]);
     expect(first.asked).toEqual(["subscribe a", "subscribe b"]);
     const next = session(ALL);
-    await orders.applyTo(next.session, onRefused);
+    await orders.applyTo(next.session, new ManualClock(), onRefused);
     expect(next.asked).toEqual(["subscribe a", "subscribe b"]);
   });
 });

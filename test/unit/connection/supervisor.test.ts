@@ -5,6 +5,9 @@ import { settled } from "../../support/manual-clock.ts";
 import { CountingSignal, FakeDuplex, initializeResult, rejection } from "../fakes.ts";
 import { Backend, HTTP, lost, refused, STDIO, supervise, watch } from "./harness.ts";
 
+/** No crash is one too many. */
+const STDIO_FOREVER = { ...STDIO, reconnect: { crashLimit: 1_000 } };
+
 const hidden = vi.hoisted(() => ({ backend: undefined as Backend | undefined }));
 vi.mock("../../../src/transport/stdio/stdio.ts", () => ({
   createStdioTransport: () => hidden.backend?.stdio(),
@@ -259,7 +262,7 @@ describe("losing a link", () => {
     await supervisor.connect();
     for (let n = 1; n < 5; n++) {
       crash();
-      await clock.run(1_000);
+      await clock.run(10_000);
       expect(supervisor.state).toBe("ready");
     }
     crash();
@@ -272,8 +275,28 @@ describe("losing a link", () => {
     expect(supervisor.state).toBe("failed");
     await supervisor.connect();
     crash();
-    await clock.run(1_000);
+    await clock.run(10_000);
     expect(supervisor.state).toBe("ready");
+    await supervisor.close();
+  });
+
+  test("a link that is lost as soon as it is made is not made again at once, again and again", async () => {
+    const { clock, supervisor, states } = supervise(STDIO_FOREVER);
+    await supervisor.connect();
+    crash();
+    await clock.run(200);
+    expect(states.filter((name) => name === "ready")).toHaveLength(2);
+    const waits: number[] = [];
+    for (let n = 0; n < 4; n++) {
+      crash();
+      waits.push(clock.dueIn[0] ?? 0);
+      await clock.run(10_000 - 5_001);
+    }
+    expect(waits).toEqual(waits.toSorted((a, b) => a - b));
+    expect(waits[0]).toBeGreaterThan(100);
+    await clock.run(5_000);
+    crash();
+    expect(clock.dueIn[0]).toBeLessThanOrEqual(100);
     await supervisor.close();
   });
 

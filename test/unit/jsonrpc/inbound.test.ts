@@ -215,7 +215,7 @@ describe("limits (13.15)", () => {
 });
 
 test("abortAll gives every handler the reason and forgets them", async () => {
-  const respond = vi.fn();
+  const respond = vi.fn(() => Promise.resolve());
   const reasons: unknown[] = [];
   const inbound = new InboundRequests({
     handlers: () => ({
@@ -231,6 +231,7 @@ test("abortAll gives every handler the reason and forgets them", async () => {
     respond,
     notify: () => {},
     onSettled: () => {},
+    onDropped: () => {},
     onHandlerError: () => {},
   });
   inbound.receive({ jsonrpc: "2.0", id: 1, method: "a" });

@@ -56,10 +56,15 @@ describe("what is a message (1.1, 1.2, 1.7, 1.8, 1.24)", () => {
     ["an error that is a string", { jsonrpc: v, id: 1, error: "no" }],
     ["an error message that is no string", { jsonrpc: v, id: 1, error: { code: 1, message: {} } }],
     ["an empty array (fault 14)", []],
-    ["an array with one stranger", [{ jsonrpc: v, method: "m" }, 5]],
+    ["an array of strangers", [5, null]],
     ["an array in an array", [[{ jsonrpc: v, method: "m" }]]],
   ])("%s is refused", (_, value) => {
     expect(failure(JSON.stringify(value)).code).toBe("PROTOCOL_ERROR");
+  });
+
+  test("a stranger in a batch does not cost the others (1.10)", () => {
+    const message = { jsonrpc: v, id: 1, result: {} };
+    expect(parseMessage(JSON.stringify([5, message]))).toEqual([message]);
   });
 
   test("a batch of 2025-03-26 is given as an array, in order (1.10)", () => {

@@ -1,0 +1,68 @@
+// Requests that a server must have declared: asked only then (checklist 2.12), and their answers checked.
+
+import type { CallOptions } from "../connection/call.ts";
+import { McpProtocolError } from "../core/errors.ts";
+import type {
+  Completion,
+  CompletionArgument,
+  CompletionContext,
+  CompletionReference,
+  GetPromptResult,
+  ReadResourceResult,
+} from "../spec/types.ts";
+import type { Listings } from "./listings.ts";
+import type { Members } from "./members.ts";
+
+export class CapabilityCalls {
+  readonly #members: Members;
+  readonly #listings: Listings;
+
+  constructor(members: Members, listings: Listings) {
+    this.#members = members;
+    this.#listings = listings;
+  }
+
+  async readResource(name: string, uri: string, options: CallOptions): Promise<ReadResourceResult> {
+    const { connection } = this.#members.get(name);
+    await connection.requireCapability("resources", (has) => has.resources != null, options);
+    const result = await connection.request("resources/read", { uri }, options);
+    return result as ReadResourceResult;
+  }
+
+  async getPrompt(
+    name: string,
+    args: { readonly [key: string]: string } | undefined,
+    options: CallOptions,
+  ): Promise<GetPromptResult> {
+    const { member, prompt } = await this.#listings.resolvePrompt(name, options);
+    const { connection } = member;
+    await connection.requireCapability("prompts", (has) => has.prompts != null, options);
+    const params = args === undefined ? { name: prompt } : { name: prompt, arguments: args };
+    return (await connection.request("prompts/get", params, options)) as GetPromptResult;
+  }
+
+  async complete(
+    name: string,
+    params: {
+      ref: CompletionReference;
+      argument: CompletionArgument;
+      context?: CompletionContext;
+    },
+    options: CallOptions,
+  ): Promise<Completion> {
+    const { connection } = this.#members.get(name);
+    // The capability exists from 2025-03-26 on; older servers offer the method without it (8.16).
+    await connection.requireCapability(
+      "completions",
+      (has, version) => has.completions != null || version === "2024-11-05",
+      options,
+    );
+    const result = await connection.request("completion/complete", params, options);
+    const { completion } = result as { completion?: Partial<Completion> };
+    if (Array.isArray(completion?.values)) return completion as Completion;
+    throw new McpProtocolError(
+      `server "${name}" answered completion/complete without completion.values`,
+      { server: name, method: "completion/complete", sent: "yes" },
+    );
+  }
+}
