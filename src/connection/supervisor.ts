@@ -5,7 +5,6 @@ import type { Clock } from "../core/clock.ts";
 import { McpAuthError } from "../core/errors.ts";
 import type { McpError } from "../core/errors.ts";
 import { StateMachine } from "../core/state-machine.ts";
-import { Backoff } from "../resilience/backoff.ts";
 import type { EraSession } from "../eras/era.ts";
 import { asMcpError, isWorthRetrying, unsent } from "./attempt-error.ts";
 import { Availability } from "./availability.ts";
@@ -13,6 +12,7 @@ import { CrashCounter } from "./crash-counter.ts";
 import { Link } from "./link.ts";
 import type { HttpMemory, LinkDependencies, LinkEvents } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
+import { Pace } from "./pace.ts";
 import { TRANSITIONS } from "./state.ts";
 import type { ConnectionState, ConnectionStateName } from "./state.ts";
 
@@ -21,9 +21,6 @@ const MIN_PAUSE_MS = 1_000;
 
 /** After a refused authorization callers fail at once, and one may try again this much later, milliseconds. */
 const AUTH_PAUSE_MS = 30_000;
-
-/** A connection that lasted this long was a good one: its loss is the first of a new series, milliseconds. */
-const STABLE_MS = 5_000;
 
 export interface SupervisorEvents extends Omit<LinkEvents, "onLost" | "onSessionLost"> {
   /** `error` is why a connection was lost or not made. */
@@ -39,32 +36,25 @@ export class Supervisor {
   readonly #events: SupervisorEvents;
   readonly #machine: StateMachine<ConnectionState>;
   readonly #availability: Availability;
-  readonly #backoff: Backoff;
-  readonly #background: Backoff;
+  readonly #pace: Pace;
   readonly #crashes: CrashCounter;
   readonly #memory: HttpMemory = { known: undefined };
   /** An HTTP link whose server cannot be reached: its session may well outlive that. */
   #dormant: Link | undefined;
   #everReady = false;
   #renewals = 0;
-  #readySince = -Infinity;
   readonly #ending: AbortController = new AbortController();
   readonly #closing: Set<Promise<void>> = new Set();
 
   constructor(server: ResolvedServer, dependencies: LinkDependencies, events: SupervisorEvents) {
     const { clock } = dependencies;
-    const { initialMs, factor, maxMs, backgroundMaxMs, crashLimit, crashWindowMs } =
-      server.reconnect;
+    const { crashLimit, crashWindowMs } = server.reconnect;
     this.#server = server;
     this.#dependencies = dependencies;
     this.#clock = clock;
     this.#events = events;
     this.#availability = new Availability(server, clock);
-    this.#backoff = new Backoff({ initialMs, factor, maxMs, jitter: 0.2 }, clock);
-    this.#background = new Backoff(
-      { initialMs: maxMs, factor, maxMs: backgroundMaxMs, jitter: 0.2 },
-      clock,
-    );
+    this.#pace = new Pace(server.reconnect, clock);
     this.#crashes = new CrashCounter({ limit: crashLimit, windowMs: crashWindowMs }, clock);
     this.#machine = new StateMachine<ConnectionState>({
       initial: { name: "idle" },
@@ -89,13 +79,12 @@ export class Supervisor {
     return this.#crashes.total;
   }
 
-  /** The link, if it can be used this instant. */
+  /** The link, if it can be used this instant; `currentLink` also while it is being renewed. */
   get link(): Link | undefined {
     const state = this.#machine.current;
     return state.name === "ready" && !state.renewing ? state.link : undefined;
   }
 
-  /** The link, renewing or not. */
   get currentLink(): Link | undefined {
     const state = this.#machine.current;
     return state.name === "ready" ? state.link : undefined;
@@ -159,7 +148,7 @@ export class Supervisor {
     // A channel reports its own loss, and knows the reason.
     if (link.transport.channel === "duplex") return;
     this.#dormant = link;
-    this.#enterBackoff(error, this.#delayAfterLoss());
+    this.#enterBackoff(error, this.#pace.afterLoss());
   }
 
   /** A caller was told that its credentials are no good: nobody else needs to ask. */
@@ -278,7 +267,7 @@ export class Supervisor {
 
   #enterReady(link: Link): void {
     const attempt = new AbortController();
-    this.#readySince = this.#clock.now();
+    this.#pace.onReady();
     this.#everReady = true;
     this.#machine.moveTo({
       name: "ready",
@@ -298,11 +287,10 @@ export class Supervisor {
     const crashed = this.#server.target.kind === "stdio" && error.code === "CONNECTION_LOST";
     if (crashed && this.#crashes.add())
       return this.#stop("failed", this.#availability.crashLoop(error));
-    // First those who waited for this attempt: whoever asks on hearing of it waits for the next.
+    // First: whoever asks on hearing of it waits for the next.
     this.#availability.onDown(error);
     this.#availability.onAttemptFailed(error);
-    const spent = this.#availability.budgetLeftMs <= 0;
-    this.#enterBackoff(error, spent ? this.#background.next() : this.#backoff.next());
+    this.#enterBackoff(error, this.#pace.afterFailure(this.#availability.budgetLeftMs > 0));
   }
 
   #enterBackoff(error: McpError, delayMs: number): void {
@@ -345,18 +333,7 @@ export class Supervisor {
     if (this.#server.target.kind === "stdio" && this.#crashes.add()) {
       return this.#stop("failed", this.#availability.crashLoop(reason));
     }
-    this.#enterBackoff(reason, this.#delayAfterLoss());
-  }
-
-  /** At once, but for the jitter; unless it keeps being lost as soon as it is made. */
-  #delayAfterLoss(): number {
-    if (this.#clock.now() - this.#readySince >= STABLE_MS) {
-      this.#backoff.reset();
-      this.#background.reset();
-    }
-    const isFirst = this.#backoff.failures === 0;
-    const delayMs = this.#backoff.next();
-    return isFirst ? this.#clock.random() * this.#server.reconnect.jitterMs : delayMs;
+    this.#enterBackoff(reason, this.#pace.afterLoss());
   }
 
   async #renew(state: ConnectionState & { name: "ready" }, error: McpError): Promise<void> {
