@@ -23,7 +23,7 @@ export {
 } from "./core/errors.ts";
 export { LATEST_SESSION_VERSION, SESSION_VERSIONS } from "./spec/versions.ts";
 
-export type { McpErrorCode, McpErrorJson, Sent } from "./core/errors.ts";
+export type { McpErrorCode, McpErrorJson, McpErrorOptions, Sent } from "./core/errors.ts";
 export type { Clock, Timer } from "./core/clock.ts";
 export type { Listener } from "./core/emitter.ts";
 export type {
@@ -86,6 +86,6 @@ export type {
   RequestId,
 } from "./jsonrpc/messages.ts";
 export type { SdkTransport } from "./transport/custom/sdk-adapter.ts";
-export type { MemoryServerEnd } from "./transport/memory/memory.ts";
+export type { MemoryPair, MemoryServerEnd } from "./transport/memory/memory.ts";
 export type { SessionVersion } from "./spec/versions.ts";
 export type * from "./spec/types.ts";

@@ -62,7 +62,7 @@ export function isHashed(poolName: string): boolean {
 }
 
 /**
- * Takes a name apart at the first `__`. `tool` is the server's own name unless {@link isHashed}.
+ * Takes a name apart at the first `__`. `tool` is the server's own name unless the name was made to fit.
  * `undefined` if it has no separator.
  */
 export function splitToolName(name: string): { server: string; tool: string } | undefined {

@@ -68,7 +68,7 @@ export interface ConnectionOptions {
   lazy?: boolean;
   /** `connect()` rejects if this server fails. Default false. */
   required?: boolean;
-  /** Open the stream on which the server reports changes. Default `auto`: if it has any to report. */
+  /** Open the stream on which the server reports changes. Default `auto`: if it has something to report. */
   listen?: boolean | "auto";
   /** What happens when a result's `structuredContent` does not fit the tool's `outputSchema`. Default `warn`. */
   outputValidation?: "warn" | "error" | "off";

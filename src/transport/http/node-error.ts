@@ -120,7 +120,7 @@ export function classifyNodeError(reason: unknown): NodeFailure {
       const kind = kindOf(code);
       if (kind !== undefined) return { kind, code };
     }
-    // Node tries every address of a host and gathers the failures; the first is as good as any.
+    // Node tries every address of a host and gathers the failures; the first is as good as another.
     current =
       current.cause ?? (current instanceof AggregateError ? current.errors.at(0) : undefined);
   }
