@@ -88,7 +88,7 @@ export async function loseServersMidCall(cast: Cast): Promise<OutageReport> {
     () => batches.every(({ executions }) => executions().length === begun),
     "all calls to begin",
   );
-  note(`${2 * begun} calls in flight, by the servers' own count`);
+  note(`${2 * (PER_PHASE + 1)} calls in flight, by the servers' own count`);
 
   const lost = new Set<string>();
   pool.on("server.disconnected", ({ server }) => void lost.add(server));

@@ -152,7 +152,7 @@ function summarise(facts: {
     ["calls", `${calls + asked} asked = ${calls + results} results + ${unknown} "outcome unknown"`],
     [
       "executions",
-      `${executions} for the ${asked} calls in the outage = ${asked} + ${replays} permitted replays`,
+      `${executions} for the ${asked} calls from then on = ${asked} + ${replays} permitted replays`,
     ],
     ["unrepeatable", `${unsafe.calls} of these calls, ${unsafe.executions} executions`],
     ["recovered", `${sessions} lost sessions, ${restarts} killed process`],

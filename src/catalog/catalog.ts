@@ -1,7 +1,7 @@
 // Many servers' tools as one list: ordered, immutable, live; every change told as a difference.
 
 import { distance } from "fastest-levenshtein";
-import { SEPARATOR, splitToolName } from "./names.ts";
+import { splitToolName } from "./names.ts";
 import type { PoolTool } from "./pool-tool.ts";
 
 export interface ToolsDifference {
@@ -81,7 +81,8 @@ export class Catalog {
     const scored: { name: string; score: number }[] = [];
     for (const tool of this.tools) {
       const candidate = tool.name.toLowerCase();
-      const score = candidate.endsWith(SEPARATOR + bare) ? 0 : distance(candidate, wanted);
+      const own = tool.tool.name.toLowerCase();
+      const score = own === bare ? 0 : Math.min(distance(candidate, wanted), distance(own, wanted));
       if (score <= tolerance) scored.push({ name: tool.name, score });
     }
     scored.sort((a, b) => a.score - b.score);

@@ -60,6 +60,11 @@ export function toPoolTools(
   onWarning: (message: string) => void,
 ): PoolTool[] {
   const isShown = toolFilter(rules);
+  for (const glob of unmatched(rules, listed)) {
+    onWarning(
+      `"${glob}" in tools.allow or tools.deny matches no tool: globs are for the server's own names, without "${server}__"`,
+    );
+  }
   const byName = new Map<string, PoolTool>();
   for (const tool of listed) {
     if (typeof tool?.name !== "string") {
@@ -99,6 +104,15 @@ function toPoolTool(
   }
   const description = typeof tool.description === "string" ? tool.description : "";
   return Object.freeze({ name, description, parameters, server, tool });
+}
+
+/** Globs that decide nothing: misspelt, most likely, and a `deny` that denies nothing is a hole. */
+function unmatched({ allow = [], deny = [] }: ToolRules, listed: readonly Tool[]): string[] {
+  const names = listed.flatMap((tool) => (typeof tool?.name === "string" ? [tool.name] : []));
+  return [...allow, ...deny].filter((glob) => {
+    const matches = picomatch(glob, { bash: true, dot: true });
+    return !names.some((name) => matches(name));
+  });
 }
 
 /** Globs over the server's own names; `*` also matches `/`, because a name is no path. */

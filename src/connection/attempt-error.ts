@@ -23,6 +23,6 @@ export function asMcpError(server: string, error: unknown): McpError {
 }
 
 /** The reason why there is no connection, as those see it whose calls were therefore not sent. */
-export function unsent(error: McpError): McpError {
-  return error.forCall(error.method, "no");
+export function unsent(server: string, error: McpError): McpError {
+  return error.forCall(error.method, "no", error.server ?? server);
 }

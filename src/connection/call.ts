@@ -5,6 +5,7 @@ import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpAuthError, McpError, McpOutcomeUnknownError, McpTimeoutError } from "../core/errors.ts";
 import type { EraRequest, EraSession } from "../eras/era.ts";
+import { describeRequest } from "../jsonrpc/pending.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
 import type { Progress, Tool } from "../spec/types.ts";
 import { Backoff } from "../resilience/backoff.ts";
@@ -185,14 +186,14 @@ export class CallRunner {
         ? "it may have run once, and was not repeated"
         : `it was repeated, as it may be, and may have run up to ${tally.replays + 1} times`;
     return new McpOutcomeUnknownError(
-      `${call.method} was sent to server "${this.#server}" and its answer was lost: ${ran}. Check before you call again, or pass replay: "always" if repeating it is harmless (${cause.message})`,
+      `${describeRequest(call.method, call.tool?.name)} was sent to server "${this.#server}" and its answer was lost: ${ran}. Check before you call again, or pass replay: "always" if repeating it is harmless (${cause.message})`,
       { server: this.#server, method: call.method, sent: cause.sent, cause },
     );
   }
 
   #outOfTime(call: Call): McpTimeoutError {
     return new McpTimeoutError(
-      `${call.method} on server "${this.#server}" did not get a connection within its total limit of ${call.totalTimeoutMs} ms; it was not sent`,
+      `${describeRequest(call.method, call.tool?.name)} on server "${this.#server}" did not get a connection within its total limit of ${call.totalTimeoutMs} ms; it was not sent`,
       {
         server: this.#server,
         method: call.method,

@@ -93,6 +93,8 @@ export interface HttpServerConfig extends ServerOptions {
   dispatcher?: Dispatcher;
   /** `auto` tries Streamable HTTP, then HTTP+SSE of 2024-11-05. Default `auto`. */
   transport?: "auto" | "http" | "sse";
+  /** As some `mcp.json` files have it: the same as `transport`. */
+  type?: "http" | "streamable-http" | "sse";
 }
 
 /** A server that is a child process. */
@@ -104,6 +106,8 @@ export interface StdioServerConfig extends ServerOptions {
   /** Default: the working directory of this process. */
   cwd?: string;
   transport?: "auto" | "stdio";
+  /** As some `mcp.json` files have it. */
+  type?: "stdio";
 }
 
 /** A connection of your own making: used once, never made anew. */

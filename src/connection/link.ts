@@ -113,11 +113,15 @@ export class Link {
     const { clock } = dependencies;
     let opening: Link | undefined;
     let isOpen = false;
+    let stray: string | undefined;
     const peer = new Peer({
       server: server.name,
       clock,
       transport,
-      onStray: (what, cause) => events.onWarning(what, cause),
+      onStray: (what, cause) => {
+        stray = what;
+        events.onWarning(what, cause);
+      },
       onClose: (reason) => {
         if (opening === undefined) return;
         opening.#lost = reason;
@@ -140,10 +144,15 @@ export class Link {
     const link = new Link(host);
     opening = link;
     try {
-      await within(host, signal, async (both) => {
-        await transport.start(peer, both);
-        link.#session = await sessionEra.connect(host, both);
-      });
+      await within(
+        host,
+        signal,
+        () => stray,
+        async (both) => {
+          await transport.start(peer, both);
+          link.#session = await sessionEra.connect(host, both);
+        },
+      );
     } catch (error) {
       await link.#takeDown();
       throw error;
@@ -155,8 +164,11 @@ export class Link {
   /** A new session over the same channel, after the server forgot the old one. */
   async renew(reason: McpError, signal: AbortSignal): Promise<void> {
     this.session.abandon(reason);
-    this.#session = await within(this.#host, signal, (both) =>
-      sessionEra.connect(this.#host, both),
+    this.#session = await within(
+      this.#host,
+      signal,
+      () => undefined,
+      (both) => sessionEra.connect(this.#host, both),
     );
   }
 
@@ -184,7 +196,12 @@ export class Link {
 
   async #takeDown(): Promise<void> {
     const { peer, server, transport, clock } = this.#host;
-    peer.close(new McpClosedError(`the connection to server "${server}" was closed`, { server }));
+    peer.close(
+      new McpClosedError(
+        `the connection to server "${server}" was closed while this was under way; "sent" says whether it may have run`,
+        { server },
+      ),
+    );
     // One that is not ours may hang or reject.
     const done = new AbortController();
     const patience = delay(clock, CLOSE_MS, { signal: done.signal }).catch(() => {});
@@ -209,14 +226,16 @@ function suggestsHttpSse(error: unknown): boolean {
 async function within<T>(
   host: EraHost,
   signal: AbortSignal,
+  heard: () => string | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { clock, server, handshakeMs, transport } = host;
   const ended = new AbortController();
   let timer = clock.setTimer(() => {
+    const noise = heard();
     ended.abort(
       new McpTimeoutError(
-        `server "${server}" (${transport.address}) did not complete the handshake within ${handshakeMs} ms. Is it an MCP server, and is it up? Raise timeouts.handshakeMs for a slow start`,
+        `server "${server}" (${transport.address}) did not complete the handshake within ${handshakeMs} ms. Is it an MCP server, and is it up? Raise timeouts.handshakeMs for a slow start${noise === undefined ? "" : ` (last heard: ${noise})`}`,
         {
           server,
           method: "initialize",

@@ -135,7 +135,8 @@ function copyFilter(filter: ToolFilter | undefined): ToolFilter {
 function resolveTarget(path: string, checked: CheckedServer): ResolvedTarget {
   switch (checked.kind) {
     case "http": {
-      const { url, headers, dispatcher, transport } = checked.config;
+      const { url, headers, dispatcher, type } = checked.config;
+      const transport = checked.config.transport ?? (type === "streamable-http" ? "http" : type);
       return {
         kind: "http",
         url: checkUrl(`${path}.url`, url),

@@ -97,7 +97,12 @@ export class Supervisor {
     if (state.name === "draining" || state.name === "closed") {
       return Promise.reject(this.#availability.closed());
     }
-    if (state.name === "failed") this.#crashes.forgive();
+    if (state.name === "failed") {
+      // An object that was handed to us is used once.
+      if (this.#server.target.kind === "custom")
+        return Promise.reject(unsent(this.#server.name, state.error));
+      this.#crashes.forgive();
+    }
     return this.#joinAttempt(this.#server.timeouts.totalTimeoutMs, signal);
   }
 
@@ -130,11 +135,11 @@ export class Supervisor {
       case "auth-required": {
         const sinceMs = this.#clock.now() - this.#availability.lastAttemptEnd;
         return sinceMs < AUTH_PAUSE_MS
-          ? Promise.reject(unsent(state.error))
+          ? Promise.reject(unsent(this.#server.name, state.error))
           : this.#joinAttempt(limitMs, signal);
       }
       case "failed":
-        return Promise.reject(unsent(state.error));
+        return Promise.reject(unsent(this.#server.name, state.error));
       case "draining":
       case "closed":
         return Promise.reject(this.#availability.closed());

@@ -68,6 +68,7 @@ const httpSchema = v.strictObject({
     v.custom<object>((value) => isObjectWith(value, "dispatch"), "must be an undici Dispatcher"),
   ),
   transport: v.optional(v.picklist(["auto", "http", "sse"])),
+  type: v.optional(v.picklist(["http", "streamable-http", "sse"])),
 });
 
 const stdioSchema = v.strictObject({
@@ -77,6 +78,7 @@ const stdioSchema = v.strictObject({
   env: v.optional(stringMap),
   cwd: v.optional(v.string()),
   transport: v.optional(v.picklist(["auto", "stdio"])),
+  type: v.optional(v.literal("stdio")),
 });
 
 const customSchema = v.strictObject({
@@ -159,10 +161,23 @@ export function checkShape(
       path: where,
     });
   }
-  const expected = issue.type === "custom" ? issue.message : `must be ${issue.expected ?? "valid"}`;
-  const isSecret = keys.some((key) => key === "env" || key === "headers");
+  const expected = issue.type === "custom" ? issue.message : `must be ${inWords(issue.expected)}`;
+  const isSecret = keys.some((key) => key === "env" || key === "headers" || key === "args");
   const given = describe(issue.input, isSecret);
   throw new McpConfigError(`${where} ${expected}, not ${given}`, { path: where });
+}
+
+/** valibot's notation, in words. */
+function inWords(expected: string | null): string {
+  if (expected === null) return "valid";
+  if (expected === "Array") return "an array";
+  if (expected === "Object") return "an object";
+  if (/^[a-z]+$/.test(expected)) return `a ${expected}`;
+  return expected
+    .replace(/^\((.*)\)$/, "$1")
+    .replace(/^>=/, "at least ")
+    .replace(/^<=/, "at most ")
+    .replaceAll(" | ", " or ");
 }
 
 /** What a value is, in words that cannot hold a secret. */

@@ -71,6 +71,8 @@ export interface McpErrorJson {
   retryable: boolean;
   sent: Sent;
   cause?: { name: string; code?: string; message: string };
+  /** What the class adds: `limit`, `timeoutMs`, `rpcCode`, `status`, `retryAfterMs`, `tool`, `nearMatches`, `path`, `capability`. */
+  [detail: string]: unknown;
 }
 
 /** Base of every error this package throws, except an aborted call, which rejects with `signal.reason`. */
@@ -116,10 +118,24 @@ export class McpError extends Error {
       ...(this.method === undefined ? {} : { method: this.method }),
       retryable: this.retryable,
       sent: this.sent,
+      ...detailsOf(this),
       ...(this.cause instanceof Error ? { cause: describeCause(this.cause) } : {}),
     };
   }
 }
+
+/** Properties of the subclasses that hold no secret. */
+const DETAILS = [
+  "limit",
+  "timeoutMs",
+  "rpcCode",
+  "status",
+  "retryAfterMs",
+  "tool",
+  "nearMatches",
+  "path",
+  "capability",
+];
 
 /** No connection (`CONNECTION_FAILED`) or a broken one (`CONNECTION_LOST`). */
 export class McpConnectionError extends McpError {
@@ -306,6 +322,11 @@ export class McpClosedError extends McpError {
   constructor(message: string, options?: McpErrorOptions) {
     super("CLOSED", message, options);
   }
+}
+
+function detailsOf(error: McpError): object {
+  const given = DETAILS.map((key) => [key, Reflect.get(error, key) as unknown] as const);
+  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
 }
 
 function describeCause(cause: Error): { name: string; code?: string; message: string } {

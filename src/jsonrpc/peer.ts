@@ -18,7 +18,7 @@ import type {
   RequestId,
 } from "./messages.ts";
 import { isNotification, isRequest, METHOD_NOT_FOUND } from "./messages.ts";
-import { Pending } from "./pending.ts";
+import { describeRequest, Pending } from "./pending.ts";
 import type { Outbound, PeerRequest } from "./pending.ts";
 import { PendingTable } from "./pending-table.ts";
 import { runCall } from "./run-call.ts";
@@ -267,10 +267,15 @@ export class Peer implements TransportSink {
     const sent = pending?.sent ?? "no";
     const known =
       sent === "no" ? "it was never sent" : "it was cancelled; it may have run, wholly or in part";
+    const what = describeRequest(request.method, request.subject);
+    const advice =
+      request.onProgress === undefined
+        ? "Raise timeoutMs, or pass onProgress: a tool that reports progress starts the time anew"
+        : "Raise timeoutMs, or have the tool report progress more often";
     return new McpTimeoutError(
       cause.limit === "silence"
-        ? `no sign of life from server "${server}" for ${cause.timeoutMs} ms during ${request.method}: ${known}. Raise timeoutMs, or have the tool report progress`
-        : `${request.method} on server "${server}" took longer than the total limit of ${cause.timeoutMs} ms: ${known}. Raise totalTimeoutMs if that is expected`,
+        ? `no sign of life from server "${server}" for ${cause.timeoutMs} ms during ${what}: ${known}. ${advice}`
+        : `${what} on server "${server}" took longer than the total limit of ${cause.timeoutMs} ms: ${known}. Raise totalTimeoutMs if that is expected`,
       { server, method: request.method, sent, limit: cause.limit, timeoutMs: cause.timeoutMs },
     );
   }

@@ -1,6 +1,7 @@
 // A request on its way: what was asked, what is known of it, who waits for it.
 
 import type { McpError, Sent } from "../core/errors.ts";
+import { excerpt } from "../core/redact.ts";
 import type { Progress } from "../spec/types.ts";
 import type { RequestId } from "./messages.ts";
 import type { CallControl, CallLimits } from "./run-call.ts";
@@ -15,6 +16,8 @@ export interface Outbound {
 export interface PeerRequest {
   readonly method: string;
   readonly params?: object | undefined;
+  /** What it is about, for messages: a tool's name. */
+  readonly subject?: string | undefined;
   /** Default: a counter that never repeats in this peer's life. */
   readonly id?: RequestId | undefined;
   readonly limits: CallLimits;
@@ -78,4 +81,9 @@ export class Pending implements Exchange {
   onFailed(error: McpError): void {
     this.#owner.fail(this, error);
   }
+}
+
+/** A request as messages name it. */
+export function describeRequest(method: string, subject: string | undefined): string {
+  return subject === undefined ? method : `${method} of "${excerpt(subject, 100)}"`;
 }

@@ -4,6 +4,7 @@ import type { CallOptions } from "../connection/call.ts";
 import * as v from "valibot";
 import { checkShape, describe, mapOf, suggestKey } from "../connection/validate.ts";
 import { McpConfigError } from "../core/errors.ts";
+import { POOL_EVENTS } from "./events.ts";
 
 /** How long `closeAll` and `removeClient` let calls in flight go on by default, milliseconds. */
 export const DEFAULT_DRAIN_MS = 5_000;
@@ -92,6 +93,13 @@ const completionSchema = v.object({
 /** @throws {McpConfigError} naming what is wrong. */
 export function checkCompletion(request: object): void {
   checkShape(completionSchema, "", request);
+}
+
+/** @throws {McpConfigError} for an event that will never come. */
+export function checkEvent(event: unknown): void {
+  if ((POOL_EVENTS as readonly unknown[]).includes(event)) return;
+  const hint = typeof event === "string" ? suggestKey(event, POOL_EVENTS) : "";
+  throw new McpConfigError(`there is no such event${hint}`, { path: "event" });
 }
 
 /** @throws {McpConfigError} */

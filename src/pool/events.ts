@@ -33,3 +33,20 @@ export interface PoolEvents {
 }
 
 export type PoolEvent = keyof PoolEvents;
+
+/** All of them, to tell a misspelt one. */
+export const POOL_EVENTS: readonly PoolEvent[] = [
+  "server.connecting",
+  "server.connected",
+  "server.disconnected",
+  "server.reconnected",
+  "server.failed",
+  "server.auth-required",
+  "server.closed",
+  "tools.changed",
+  "resources.changed",
+  "prompts.changed",
+  "resource.updated",
+  "log",
+  "warning",
+];

@@ -72,10 +72,16 @@ export class Member {
     await this.#untilLoaded({ signal });
   }
 
-  /** Waits until the server can be asked and its tools are known. */
-  async loaded(options: CallOptions): Promise<void> {
+  /** Waits until the server can be asked and its tools are known; gives what is left of the caller's time. */
+  async loaded(options: CallOptions): Promise<CallOptions> {
+    const limitMs = options.totalTimeoutMs ?? this.server.timeouts.totalTimeoutMs;
+    const endsAt = this.#clock.now() + limitMs;
+    const left = (): CallOptions => {
+      return { ...options, totalTimeoutMs: Math.max(1, endsAt - this.#clock.now()) };
+    };
     await this.connection.ready(options);
-    await this.#untilLoaded(options);
+    await this.#untilLoaded(left());
+    return left();
   }
 
   /** Fresh from the server; the catalogue follows. */

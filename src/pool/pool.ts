@@ -29,6 +29,7 @@ import type {
 import {
   checkCallOptions,
   checkCompletion,
+  checkEvent,
   checkListener,
   checkObject,
   checkOptions,
@@ -314,8 +315,6 @@ export class McpClientPool implements AsyncDisposable {
     return this.#capabilityCalls.complete(name, params, options);
   }
 
-  // --- the other direction ---
-
   /** The least severe level that the server reports; set again in every new session. */
   async setLogLevel(name: string, level: LogLevel): Promise<void> {
     this.#checkOpen();
@@ -349,8 +348,9 @@ export class McpClientPool implements AsyncDisposable {
     );
   }
 
-  /** Adds a listener; what it throws becomes a `warning`. Returns the function that removes it. */
+  /** What the listener throws becomes a `warning`. Returns the function that removes it. */
   on<K extends PoolEvent>(event: K, listener: Listener<PoolEvents[K]>): () => void {
+    checkEvent(event);
     checkListener(listener);
     return this.#emitter.on(event, listener);
   }
@@ -358,8 +358,6 @@ export class McpClientPool implements AsyncDisposable {
   off<K extends PoolEvent>(event: K, listener: Listener<PoolEvents[K]>): void {
     this.#emitter.off(event, listener);
   }
-
-  // --- private ---
 
   #remove(member: Member, drainMs: number): Promise<void> {
     this.#members.delete(member.name);

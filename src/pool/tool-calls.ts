@@ -26,24 +26,26 @@ export class ToolCalls {
   }
 
   async call(name: string, args: object, options: CallOptions): Promise<CallToolResult> {
-    const found = this.#catalog.find(name) ?? (await this.#look(name, options));
+    let found = this.#catalog.find(name);
+    let left = options;
+    if (found === undefined) [found, left] = await this.#look(name, options);
     const { server, tool } = found;
     const member = this.#members.get(server);
     const params = { name: tool.name, arguments: args };
-    const answer = await member.connection.request("tools/call", params, options, tool);
+    const answer = await member.connection.request("tools/call", params, left, tool);
     const result = answer as CallToolResult;
     if (tool.outputSchema !== undefined) await this.#checkOutput(member, found, result);
     return result;
   }
 
-  /** For a name that the catalogue does not have: its server may not have been asked yet. */
-  async #look(name: string, options: CallOptions): Promise<PoolTool> {
+  /** For a name that the catalogue does not have: its server may not have been asked yet. Takes of the call's time. */
+  async #look(name: string, options: CallOptions): Promise<[PoolTool, CallOptions]> {
     const parts = splitToolName(name);
     const member = parts && this.#members.find(parts.server);
     if (member !== undefined) {
-      await this.#members.get(member.name).loaded(options);
+      const left = await this.#members.get(member.name).loaded(options);
       const tool = this.#catalog.find(name);
-      if (tool !== undefined) return tool;
+      if (tool !== undefined) return [tool, left];
     }
     const nearMatches = this.#catalog.nearMatches(name);
     const hint =

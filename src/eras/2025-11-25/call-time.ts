@@ -1,6 +1,7 @@
 // The time of a call that is made of several requests: one total limit and one signal over all of them.
 
 import { McpTimeoutError } from "../../core/errors.ts";
+import { describeRequest } from "../../jsonrpc/pending.ts";
 import type { CallLimits } from "../../jsonrpc/run-call.ts";
 import type { EraHost, EraRequest } from "../era.ts";
 
@@ -54,9 +55,10 @@ export class CallTime {
 
   outOfTime(): McpTimeoutError {
     const { server } = this.#host;
-    const { method, limits } = this.#call;
+    const { method, limits, tool } = this.#call;
+    const what = describeRequest(method, tool?.name);
     return new McpTimeoutError(
-      `${method} on server "${server}" took longer than the total limit of ${limits.totalMs} ms: it was given up; it may have run, wholly or in part. Raise totalTimeoutMs if that is expected`,
+      `${what} on server "${server}" took longer than the total limit of ${limits.totalMs} ms: it was given up; it may have run, wholly or in part. Raise totalTimeoutMs if that is expected`,
       { server, method, sent: "yes", limit: "total", timeoutMs: limits.totalMs },
     );
   }

@@ -40,6 +40,8 @@ export class ChangeStream {
   #lastEventId: string | undefined;
   #retryMs: number | undefined;
   #everOpened = false;
+  /** Attempts in a row that opened nothing. */
+  #failures = 0;
   #opened: () => void = () => {};
 
   constructor(options: {
@@ -115,7 +117,8 @@ export class ChangeStream {
     }
     // Whatever it answers to the first GET, it does not offer a stream, and calls work without (3.15).
     const refused = !this.#everOpened && !end.opened && end.status !== undefined;
-    if (refused || this.#backoff.failures >= MAX_FAILURES) {
+    this.#failures = end.opened ? 0 : this.#failures + 1;
+    if (refused || this.#failures >= MAX_FAILURES) {
       this.#state = { name: "closed" };
       if (refused) return;
       return events.onWarning(

@@ -137,6 +137,7 @@ class SessionEraSession implements EraSession {
     return this.#host.peer.request({
       method: call.method,
       params: call.params,
+      subject: call.tool?.name,
       id: call.id,
       limits: call.limits,
       signal: call.signal,

@@ -134,7 +134,7 @@ export class Resumption extends Closable implements EventStreamOwner {
     exchange.onFailed(
       new McpConnectionError(
         "CONNECTION_LOST",
-        `the stream of "${server}" at ${address} ended without the response, and ${reason}`,
+        `the stream of "${server}" at ${address} ended without the response, and ${reason}${cause === undefined ? "" : ` (${cause.message})`}`,
         { server, method, sent: "yes", cause },
       ),
     );

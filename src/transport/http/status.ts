@@ -41,10 +41,14 @@ export function statusError(
   const common = { server, method, sent: "yes", status } as const;
   const who = `"${server}" at ${address}`;
   if (status === 401) {
-    return new McpAuthError("AUTH_REQUIRED", `${who} asks for authorization (401)`, {
-      ...common,
-      challenge,
-    });
+    return new McpAuthError(
+      "AUTH_REQUIRED",
+      `${who} asks for authorization (401); give its token in headers.Authorization`,
+      {
+        ...common,
+        challenge,
+      },
+    );
   }
   if (status === 403 && challenge !== undefined && INSUFFICIENT_SCOPE.test(challenge)) {
     return new McpAuthError("INSUFFICIENT_SCOPE", `${who} asks for a wider scope (403)`, {
@@ -59,8 +63,8 @@ export function statusError(
   const location = headerOf(headers, "location");
   const detail =
     location !== undefined && status >= 300 && status < 400
-      ? `redirects to ${redactLocation(location, context.url)}, which is not followed`
-      : `answered with HTTP ${status}${piece === "" ? "" : `: ${excerpt(body, 200)}`}`;
+      ? `redirects to ${redactLocation(location, context.url)}, which is not followed; use that address if it is yours`
+      : `answered with HTTP ${status}${status === 404 ? "; check the path of the URL" : ""}${piece === "" ? "" : `: ${excerpt(body, 200)}`}`;
   return new McpHttpError(`${who} ${detail}`, {
     ...common,
     retryable: RETRYABLE.has(status),

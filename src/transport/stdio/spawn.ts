@@ -104,7 +104,7 @@ export function isNotFound(error: unknown): boolean {
 function describe(code: string | undefined): string {
   switch (code) {
     case "ENOENT":
-      return "command not found (ENOENT); check its spelling and PATH";
+      return "command not found (ENOENT); check its spelling and PATH, and that its arguments are in args";
     case "EACCES":
       return "not executable, or permission denied (EACCES)";
     case undefined:

@@ -5,6 +5,9 @@ import { excerpt } from "../../core/redact.ts";
 /** Longest line quoted in an error, characters. */
 const QUOTED_LINE_CHARS = 200;
 
+/** A frame of a stack, a bracket, a marker, Node's farewell. */
+const SAYS_NOTHING = /^(at .+|[{}[\],;^~\s]+|Node\.js v\S+)$/;
+
 export class StderrTail {
   readonly #limitBytes: number;
   /** Allocated with the first byte: most servers are silent. */
@@ -38,12 +41,15 @@ export class StderrTail {
     return bytes.toString("utf8", start);
   }
 
-  /** The last lines with text in them, oldest first, fit for a message. */
+  /**
+   * The last lines that tell something, oldest first, fit for a message: stack frames and brackets would push out
+   * the line that says what happened.
+   */
   lastLines(count: number): string[] {
     return this.text()
       .split("\n")
       .map((line) => excerpt(line, QUOTED_LINE_CHARS))
-      .filter((line) => line !== "")
+      .filter((line) => line !== "" && !SAYS_NOTHING.test(line))
       .slice(-count);
   }
 }

@@ -26,6 +26,12 @@ import type { SpawnedChild, SpawnOptions } from "./spawn.ts";
 import { StderrTail } from "./stderr-tail.ts";
 import { failLater, StdinWriter, unsentError } from "./stdin-writer.ts";
 
+/** Lines on stdout without a message between them, after which the child is given up. */
+const MAX_NOISE_LINES = 1_000;
+
+/** How many of them are reported one by one. */
+const REPORTED_NOISE_LINES = 10;
+
 export interface StdioTransportOptions extends SpawnOptions {
   readonly clock: Clock;
   readonly limits: {
@@ -167,6 +173,7 @@ class ChildTransport implements StdioTransport {
     if (this.#state.current.name !== "starting") throw this.#closedError();
     const { child, stdin, stdout, stderr } = spawned;
     const { server, limits, onStderr } = this.#options;
+    let noise = 0;
     const link: Link = {
       sink,
       group,
@@ -175,7 +182,11 @@ class ChildTransport implements StdioTransport {
         maxLineBytes: limits.messageBytes,
         onLine: (line) => {
           const { message, invalid } = decodeLine(line, server);
-          if (invalid !== undefined) sink.onInvalid(invalid);
+          if (message !== undefined) noise = 0;
+          else if (invalid !== undefined && ++noise > MAX_NOISE_LINES) {
+            return this.#onNoise(link, invalid);
+          }
+          if (invalid !== undefined && noise <= REPORTED_NOISE_LINES) sink.onInvalid(invalid);
           // The sink may have closed us in `onInvalid`.
           if (message !== undefined && this.#state.current.name !== "closed")
             sink.onMessage(message);
@@ -207,6 +218,19 @@ class ChildTransport implements StdioTransport {
     const { clock } = this.#options;
     const timer = clock.setTimer(() => this.#lose(link), DRAIN_GRACE_MS);
     this.#state.moveTo({ name: "draining", link, dispose: () => clock.clearTimer(timer) });
+  }
+
+  /** It does not speak MCP, and reading on would keep everybody else waiting. */
+  #onNoise(link: Link, last: McpError): void {
+    const { server } = this.#options;
+    this.#teardown ??= this.#terminate({ endInput: false });
+    this.#finish(
+      link,
+      new McpProtocolError(
+        `server "${server}": its stdout is not MCP: more than ${MAX_NOISE_LINES} lines without a message; the process was ended (the last: ${last.message})`,
+        { server, sent: "unknown", cause: last },
+      ),
+    );
   }
 
   #lose(link: Link): void {
