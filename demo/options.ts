@@ -68,7 +68,7 @@ export function parseOptions(argv: readonly string[]): DemoOptions {
     if (call !== undefined) throw new OptionsError("--call needs a server: --url or --command");
     return { kind: "story" };
   }
-  if (!url.every((each) => /^https?:\/\//i.test(each) && URL.canParse(each))) {
+  if (!url.every((each) => /^[a-z][a-z0-9+.-]*:\/\//i.test(each) && URL.canParse(each))) {
     throw new OptionsError("--url needs a full address, as in http://127.0.0.1:3000/mcp");
   }
   return {

@@ -119,6 +119,7 @@ describe("wrong input", () => {
   test.each([
     { args: ["--bogus"], says: "Unknown option '--bogus'" },
     { args: ["--url", "ftp://127.0.0.1/"], says: "only http: and https:" },
+    { args: ["--url", "localhost:3000/mcp"], says: "a full address" },
     { args: ["--url", "http://127.0.0.1/", "--header", "secret"], says: '"Name: value"' },
   ])("$args: says what is wrong and how it is used, exit code 2", async ({ args, says }) => {
     const { code, stdout, stderr } = await runDemo(args);
