@@ -8,6 +8,7 @@ import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpClosedError, McpHttpError, McpResponseError, McpTimeoutError } from "../core/errors.ts";
 import type { McpError } from "../core/errors.ts";
+import { withLimit } from "../core/limit.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
 import type { EraEvents, EraHost, EraSession } from "../eras/era.ts";
 import { sessionEra } from "../eras/2025-11-25/session.ts";
@@ -52,10 +53,6 @@ export class Link {
   /** Why the channel is gone, if it is: nothing can be sent over this link any more. */
   get lost(): McpError | undefined {
     return this.#lost;
-  }
-
-  get pendingCount(): number {
-    return this.#host.peer.pendingCount;
   }
 
   /**
@@ -223,47 +220,21 @@ function suggestsHttpSse(error: unknown): boolean {
 }
 
 /** Runs `work` under the handshake's limit; the limit aborts it, and is reported as what it is. */
-async function within<T>(
+function within<T>(
   host: EraHost,
   signal: AbortSignal,
   heard: () => string | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { clock, server, handshakeMs, transport } = host;
-  const ended = new AbortController();
-  let timer = clock.setTimer(() => {
+  const onLimit = (): McpTimeoutError => {
     const noise = heard();
-    ended.abort(
-      new McpTimeoutError(
-        `server "${server}" (${transport.address}) did not complete the handshake within ${handshakeMs} ms. Is it an MCP server, and is it up? Raise timeouts.handshakeMs for a slow start${noise === undefined ? "" : ` (last heard: ${noise})`}`,
-        {
-          server,
-          method: "initialize",
-          limit: "handshake",
-          timeoutMs: handshakeMs,
-          retryable: true,
-        },
-      ),
+    return new McpTimeoutError(
+      `server "${server}" (${transport.address}) did not complete the handshake within ${handshakeMs} ms. Is it an MCP server, and is it up? Raise timeouts.handshakeMs for a slow start${noise === undefined ? "" : ` (last heard: ${noise})`}`,
+      { server, method: "initialize", limit: "handshake", timeoutMs: handshakeMs, retryable: true },
     );
-  }, handshakeMs);
-  const onAbort = (): void => ended.abort(signal.reason);
-  if (signal.aborted) onAbort();
-  signal.addEventListener("abort", onAbort, { once: true });
-  try {
-    const aborted = new Promise<never>((_, reject) => {
-      // What heeds the signal may still have to tidy up; what does not must not hold us for ever.
-      const fail = (): void => {
-        clock.clearTimer(timer);
-        timer = clock.setTimer(() => reject(ended.signal.reason as Error), TIDY_UP_MS);
-      };
-      if (ended.signal.aborted) fail();
-      ended.signal.addEventListener("abort", fail, { once: true });
-    });
-    return await Promise.race([work(ended.signal), aborted]);
-  } finally {
-    clock.clearTimer(timer);
-    signal.removeEventListener("abort", onAbort);
-  }
+  };
+  return withLimit({ clock, limitMs: handshakeMs, onLimit, signal, graceMs: TIDY_UP_MS }, work);
 }
 
 function httpOptions(

@@ -9,10 +9,10 @@ import type { CallOptions } from "../connection/call.ts";
 import { Connection } from "../connection/connection.ts";
 import type { ResolvedServer } from "../connection/options.ts";
 import type { ConnectionStateName } from "../connection/state.ts";
-import { untilAborted } from "../core/abort.ts";
 import type { Clock } from "../core/clock.ts";
 import type { McpError } from "../core/errors.ts";
 import { McpClosedError, McpTimeoutError } from "../core/errors.ts";
+import { withLimit } from "../core/limit.ts";
 import { redactUrl } from "../core/redact.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
 import type { Implementation, Tool } from "../spec/types.ts";
@@ -167,24 +167,18 @@ export class Member {
   }
 
   /** Waits for the tools, inside the caller's limits. */
-  async #untilLoaded({ signal, totalTimeoutMs }: CallOptions): Promise<void> {
+  #untilLoaded({ signal, totalTimeoutMs }: CallOptions): Promise<void> {
+    const { name } = this;
     const limitMs = totalTimeoutMs ?? this.server.timeouts.totalTimeoutMs;
-    const late = new AbortController();
-    const timer = this.#clock.setTimer(() => {
-      const { name } = this;
-      late.abort(
-        new McpTimeoutError(
-          `server "${name}" is connected, but did not list its tools within the total limit of ${limitMs} ms; the call was not sent`,
-          { server: name, method: "tools/list", limit: "total", timeoutMs: limitMs },
-        ),
+    const onLimit = (): McpTimeoutError =>
+      new McpTimeoutError(
+        `server "${name}" is connected, but did not list its tools within the total limit of ${limitMs} ms; the call was not sent`,
+        { server: name, method: "tools/list", limit: "total", timeoutMs: limitMs },
       );
-    }, limitMs);
-    const either = signal === undefined ? late.signal : AbortSignal.any([signal, late.signal]);
-    try {
-      await untilAborted(either, this.#loading ?? this.#load());
-    } finally {
-      this.#clock.clearTimer(timer);
-    }
+    return withLimit(
+      { clock: this.#clock, limitMs, onLimit, signal },
+      () => this.#loading ?? this.#load(),
+    );
   }
 
   #refreshQuietly(): void {

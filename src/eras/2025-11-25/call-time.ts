@@ -1,5 +1,6 @@
 // The time of a call that is made of several requests: one total limit and one signal over all of them.
 
+import { withLimit } from "../../core/limit.ts";
 import { McpTimeoutError } from "../../core/errors.ts";
 import { describeRequest } from "../../jsonrpc/pending.ts";
 import type { CallLimits } from "../../jsonrpc/run-call.ts";
@@ -31,25 +32,13 @@ export class CallTime {
   async race<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const { clock } = this.#host;
     const { signal } = this.#call;
-    const ended = new AbortController();
-    const onAbort = (): void => ended.abort(signal?.reason);
-    if (signal?.aborted) onAbort();
-    signal?.addEventListener("abort", onAbort, { once: true });
-    const timer = clock.setTimer(() => ended.abort(this.outOfTime()), this.leftMs);
+    const limit = { clock, limitMs: this.leftMs, signal, onLimit: () => this.outOfTime() };
+    // Whatever still runs in the end is told that nobody waits for it.
+    const over = new AbortController();
     try {
-      return await Promise.race([
-        work(ended.signal),
-        new Promise<never>((_, reject) => {
-          const fail = (): void => reject(ended.signal.reason as Error);
-          if (ended.signal.aborted) fail();
-          ended.signal.addEventListener("abort", fail, { once: true });
-        }),
-      ]);
+      return await withLimit(limit, (ended) => work(AbortSignal.any([ended, over.signal])));
     } finally {
-      clock.clearTimer(timer);
-      signal?.removeEventListener("abort", onAbort);
-      // Whatever still runs is told that nobody waits for it.
-      ended.abort();
+      over.abort();
     }
   }
 

@@ -1,5 +1,6 @@
 // A transport of the official SDK (v1 or v2) as one of ours. https://github.com/modelcontextprotocol/typescript-sdk
 
+import { untilAborted } from "../../core/abort.ts";
 import {
   McpClosedError,
   McpConnectionError,
@@ -73,9 +74,9 @@ class SdkAdapter implements DuplexTransport {
     if (this.#state === "closed") throw this.#closedError();
     this.#state = "starting";
     this.#listen(sink);
-    const aborted = rejectOnAbort(signal);
     try {
-      await Promise.race([this.#transport.start(), aborted.promise]);
+      // Not every transport of a user's own gives a promise.
+      await untilAborted(signal, Promise.resolve(this.#transport.start()));
       if (this.#state !== "starting") throw this.#failedError(undefined);
       this.#state = "open";
       this.#sink = sink;
@@ -83,8 +84,6 @@ class SdkAdapter implements DuplexTransport {
       void this.close();
       if (signal.aborted || error instanceof McpError) throw error;
       throw this.#failedError(error);
-    } finally {
-      aborted.dispose();
     }
   }
 
@@ -228,13 +227,4 @@ class SdkAdapter implements DuplexTransport {
 
 function quote(cause: unknown): string {
   return cause instanceof Error ? `: ${excerpt(cause.message, 200)}` : "";
-}
-
-function rejectOnAbort(signal: AbortSignal): { promise: Promise<never>; dispose: () => void } {
-  let onAbort = (): void => {};
-  const promise = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error);
-    signal.addEventListener("abort", onAbort, { once: true });
-  });
-  return { promise, dispose: () => signal.removeEventListener("abort", onAbort) };
 }
