@@ -13,6 +13,7 @@ export {
   McpConnectionError,
   McpError,
   McpHttpError,
+  McpInputError,
   McpOutcomeUnknownError,
   McpOverloadedError,
   McpProtocolError,
@@ -21,7 +22,12 @@ export {
   McpToolNotFoundError,
   McpUnsupportedError,
 } from "./core/errors.ts";
-export { LATEST_SESSION_VERSION, SESSION_VERSIONS } from "./spec/versions.ts";
+export {
+  LATEST_SESSION_VERSION,
+  LATEST_STATELESS_VERSION,
+  SESSION_VERSIONS,
+  STATELESS_VERSIONS,
+} from "./spec/versions.ts";
 
 export type { McpErrorCode, McpErrorJson, McpErrorOptions, Sent } from "./core/errors.ts";
 export type { Clock, Timer } from "./core/clock.ts";
@@ -32,6 +38,9 @@ export type {
   PoolResourceTemplate,
   PoolTool,
 } from "./catalog/pool-tool.ts";
+export type { CachedCallOptions } from "./catalog/pages.ts";
+export type { CacheMode } from "./catalog/response-cache.ts";
+export type { CacheStore } from "./core/cache-store.ts";
 export type { CallOptions } from "./connection/call.ts";
 export type { ReplayOption } from "./connection/replay.ts";
 export type {
@@ -87,5 +96,7 @@ export type {
 } from "./jsonrpc/messages.ts";
 export type { SdkTransport } from "./transport/custom/sdk-adapter.ts";
 export type { MemoryPair, MemoryServerEnd } from "./transport/memory/memory.ts";
-export type { SessionVersion } from "./spec/versions.ts";
+export type { ProtocolVersion, SessionVersion, StatelessVersion } from "./spec/versions.ts";
+export type { ToolCallOptions } from "./pool/tool-calls.ts";
+export type { ToolTask } from "./pool/tool-task.ts";
 export type * from "./spec/types.ts";

@@ -4,11 +4,12 @@
 import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpAuthError, McpError, McpOutcomeUnknownError, McpTimeoutError } from "../core/errors.ts";
-import type { EraRequest, EraSession } from "../eras/era.ts";
+import type { CallFrame, EraRequest, EraSession } from "../eras/era.ts";
 import { describeRequest } from "../jsonrpc/pending.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
 import type { Progress, Tool } from "../spec/types.ts";
 import { Backoff } from "../resilience/backoff.ts";
+import { asMcpError } from "./attempt-error.ts";
 import type { Link } from "./link.ts";
 import { decideReplay, momentOf } from "./replay.ts";
 import type { ReplayClass, ReplayDecision, ReplayOption } from "./replay.ts";
@@ -42,6 +43,8 @@ export interface Call {
   readonly replayClass: ReplayClass;
   readonly timeoutMs: number;
   readonly totalTimeoutMs: number;
+  /** What the server has asked for so far, over all attempts. */
+  readonly frame: CallFrame;
   /** On the clock: one deadline over connecting, waiting, replays and all. */
   readonly startedAt: number;
 }
@@ -87,7 +90,7 @@ export class CallRunner {
       { initialMs: REPLAY_DELAY.minMs, factor: 2, maxMs: REPLAY_DELAY.maxMs, jitter: 0 },
       this.#clock,
     );
-    const tally: Tally = { replays: 0, renewals: 0, resends: 0, mayHaveRun: false };
+    const tally: Tally = { ...NOTHING_YET };
     let failure = first;
     for (;;) {
       if (failure !== undefined) {
@@ -97,6 +100,7 @@ export class CallRunner {
       }
       const link = await this.#ready(call, left(), tally);
       const { session } = link;
+      this.#checkContinuation(call, session, failure?.error);
       if (left() <= 0) throw this.#unsent(call, this.#outOfTime(call), tally);
       // An id is never used twice (1.3): only the very first attempt has the caller's.
       const id = failure === undefined ? call.options.requestId : undefined;
@@ -167,6 +171,15 @@ export class CallRunner {
     }
   }
 
+  /** The server that asked for input has become another: what was begun there cannot be gone on with here. */
+  #checkContinuation({ frame, ...call }: Call, session: EraSession, error: unknown): void {
+    if (frame.continuation === undefined || session.era === "stateless") return;
+    frame.continuation = undefined;
+    const isHarmless = call.replayClass !== "unsafe" || call.options.replay === "always";
+    if (isHarmless && call.options.replay !== "never") return;
+    throw this.#outcomeUnknown({ ...call, frame }, asMcpError(this.#server, error), NOTHING_YET);
+  }
+
   /** There is no time left for what the policy allows. */
   #tooLate(call: Call, error: unknown, tally: Tally): unknown {
     if (!(error instanceof McpError) || !tally.mayHaveRun) return error;
@@ -175,7 +188,8 @@ export class CallRunner {
 
   /** The last attempt was not sent; what the caller must know is whether an earlier one may have run. */
   #unsent(call: Call, error: McpError, tally: Tally): McpError {
-    if (!tally.mayHaveRun) return error.forCall(call.method, "no");
+    const hasBegun = tally.mayHaveRun || call.frame.continuation !== undefined;
+    if (!hasBegun) return error.forCall(call.method, "no");
     if (call.replayClass === "safe") return error.forCall(call.method, "unknown");
     return this.#outcomeUnknown(call, error.forCall(call.method, "unknown"), tally);
   }
@@ -214,6 +228,8 @@ interface Tally {
   mayHaveRun: boolean;
 }
 
+const NOTHING_YET: Tally = { replays: 0, renewals: 0, resends: 0, mayHaveRun: false };
+
 interface Failure {
   readonly error: unknown;
   readonly link: Link;
@@ -230,6 +246,7 @@ function attempt(call: Call, totalMs: number, id: RequestId | undefined): EraReq
     signal,
     onProgress,
     tool: call.tool,
+    frame: call.frame,
   };
 }
 

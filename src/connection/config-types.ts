@@ -2,14 +2,17 @@
 
 import type { Dispatcher } from "undici";
 import type { Transport } from "../jsonrpc/transport.ts";
-import type { SessionVersion } from "../spec/versions.ts";
+import type { ProtocolVersion } from "../spec/versions.ts";
 import type { SdkTransport } from "../transport/custom/sdk-adapter.ts";
 
 /** Time limits, milliseconds. */
 export interface Timeouts {
   /** Making a connection (TCP and TLS). Default 10,000. */
   connectMs: number;
-  /** `initialize`, from spawn or first byte to the answer. Default 20,000. */
+  /**
+   * Agreeing on how to speak: the probe and `initialize`, for a child process from its start on. Default 20,000;
+   * 60,000 for a child process, which may have to be downloaded first.
+   */
   handshakeMs: number;
   /** A call without any sign of life; progress starts it anew. Default 60,000. */
   timeoutMs: number;
@@ -60,8 +63,11 @@ export interface ToolFilter {
 
 /** Options that can be set for the whole pool, and overridden for each server. */
 export interface ConnectionOptions {
-  /** `auto` and `legacy` offer the newest session revision; a revision offers that one. Default `auto`. */
-  protocol?: "auto" | "legacy" | SessionVersion;
+  /**
+   * `auto` finds out with one `server/discover`, remembers it, and falls back to `initialize`; `legacy` offers the
+   * newest revision with sessions at once; a revision is that one and no newer. Default `auto`.
+   */
+  protocol?: "auto" | "legacy" | ProtocolVersion;
   /** Whether the server's annotations (`readOnlyHint`, `idempotentHint`) are believed. Default false. */
   trusted?: boolean;
   /** Connect on first use instead of in `connect()`. Default false. */

@@ -3,6 +3,7 @@
 import type { Clock } from "../core/clock.ts";
 import { delay } from "../core/clock.ts";
 import { McpError, McpUnsupportedError } from "../core/errors.ts";
+import type { GuardedStore } from "../core/guarded-store.ts";
 import type { ListKind } from "../eras/era.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
 import type {
@@ -26,6 +27,8 @@ export interface ConnectionEvents {
   onSession(renewed: boolean): void;
   onListChanged(kind: ListKind): void;
   onResourceUpdated(uri: string, params: object): void;
+  /** Notifications may have been missed. */
+  onMissed(): void;
   onLog(message: LogMessage): void;
   onWarning(message: string, cause?: unknown): void;
 }
@@ -76,7 +79,13 @@ export class Connection {
 
   constructor(
     server: ResolvedServer,
-    dependencies: { clock: Clock; clientInfo: Implementation; handlers: ClientHandlers },
+    dependencies: {
+      clock: Clock;
+      clientInfo: Implementation;
+      handlers: ClientHandlers;
+      /** Where the server's era is remembered. */
+      store: GuardedStore;
+    },
     events: ConnectionEvents,
   ) {
     this.server = server;
@@ -84,6 +93,7 @@ export class Connection {
     this.#supervisor = new Supervisor(server, dependencies, {
       onListChanged: (kind) => events.onListChanged(kind),
       onResourceUpdated: (uri, params) => events.onResourceUpdated(uri, params),
+      onMissed: () => events.onMissed(),
       onLog: (message) => events.onLog(message),
       onWarning: (message, cause) => events.onWarning(message, cause),
       onState: (next, previous, error) => {
@@ -152,12 +162,17 @@ export class Connection {
     return session;
   }
 
-  /** Any request. See {@link CallOptions} for its limits and for when it may be repeated. */
+  /**
+   * Any request. See {@link CallOptions} for its limits and for when it may be repeated.
+   *
+   * @param onContinued called if the server asks for input on the way: its answer then depends on that too
+   */
   request(
     method: string,
     params: object | undefined,
     options: CallOptions,
     tool?: Tool,
+    onContinued?: () => void,
   ): Promise<object> {
     const { timeouts, trusted } = this.server;
     const startedAt = this.#clock.now();
@@ -170,6 +185,7 @@ export class Connection {
       timeoutMs: options.timeoutMs ?? timeouts.timeoutMs,
       totalTimeoutMs: options.totalTimeoutMs ?? timeouts.totalTimeoutMs,
       startedAt,
+      frame: { continuation: undefined, onContinued },
     };
     this.#calls += 1;
     return this.#runner.run(call).then(

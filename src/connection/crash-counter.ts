@@ -20,12 +20,12 @@ export class CrashCounter {
     return this.#total;
   }
 
-  /** Counts one; true if that was one too many within the window. */
-  add(): boolean {
+  /** Counts `count` at once; true if that was one too many within the window. */
+  add(count = 1): boolean {
     const now = this.#clock.now();
-    this.#total += 1;
+    this.#total += count;
     this.#times = this.#times.filter((time) => now - time < this.#windowMs);
-    this.#times.push(now);
+    for (let one = 0; one < count; one++) this.#times.push(now);
     return this.#times.length >= this.#limit;
   }
 

@@ -6,16 +6,20 @@ import { createSseTransport } from "../transport/sse-legacy/sse.ts";
 import { createStdioTransport } from "../transport/stdio/stdio.ts";
 import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
-import { McpClosedError, McpHttpError, McpResponseError, McpTimeoutError } from "../core/errors.ts";
+import { McpClosedError, McpResponseError, McpTimeoutError } from "../core/errors.ts";
 import type { McpError } from "../core/errors.ts";
 import { withLimit } from "../core/limit.ts";
+import { classifyInitialize } from "../eras/classify.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
 import type { EraEvents, EraHost, EraSession } from "../eras/era.ts";
-import { sessionEra } from "../eras/2025-11-25/session.ts";
+import { DiedOnProbe, negotiate } from "../eras/negotiate.ts";
+import type { EraMemory } from "../eras/negotiate.ts";
 import { Peer } from "../jsonrpc/peer.ts";
 import type { Transport } from "../jsonrpc/transport.ts";
 import type { Implementation } from "../spec/types.ts";
-import type { ResolvedServer, ResolvedTarget } from "./options.ts";
+import { isStatelessVersion } from "../spec/versions.ts";
+import type { ResolvedServer } from "./options.ts";
+import type { ResolvedTarget } from "./target.ts";
 
 export interface LinkDependencies {
   readonly clock: Clock;
@@ -23,9 +27,15 @@ export interface LinkDependencies {
   readonly handlers: ClientHandlers;
 }
 
-/** Which way of speaking over HTTP has worked before: the other is not tried again. */
-export interface HttpMemory {
-  known: "http" | "sse" | undefined;
+/** What earlier attempts have shown of one server. */
+export interface LinkMemory {
+  readonly era: EraMemory;
+  /** Which way of speaking over HTTP has worked before: the other is not tried again. */
+  http: "http" | "sse" | undefined;
+  /** Its process ended on the probe: it is started without. */
+  diesOnProbe: boolean;
+  /** Processes that ended so in the last attempt. */
+  probeDeaths: number;
 }
 
 export interface LinkEvents extends EraEvents {
@@ -36,11 +46,13 @@ export interface LinkEvents extends EraEvents {
 export class Link {
   readonly transport: Transport;
   readonly #host: EraHost;
+  readonly #memory: LinkMemory;
   #session: EraSession | undefined;
   #lost: McpError | undefined;
 
-  private constructor(host: EraHost) {
+  private constructor(host: EraHost, memory: LinkMemory) {
     this.#host = host;
+    this.#memory = memory;
     this.transport = host.transport;
   }
 
@@ -63,40 +75,61 @@ export class Link {
   static async open(
     server: ResolvedServer,
     dependencies: LinkDependencies,
-    memory: HttpMemory,
+    memory: LinkMemory,
     events: LinkEvents,
     signal: AbortSignal,
   ): Promise<Link> {
     const { target } = server;
-    if (target.kind !== "http") {
-      return Link.#openOver(
-        createDuplex(server, target, dependencies.clock),
-        server,
-        dependencies,
-        events,
-        signal,
-      );
+    const openOver = (transport: Transport): Promise<Link> =>
+      Link.#openOver(transport, server, dependencies, memory, events, signal);
+    if (target.kind === "custom") {
+      return openOver(createCustom(server, target)).catch((error: unknown) => {
+        // There is no other where this one came from.
+        throw error instanceof DiedOnProbe ? error.cause : error;
+      });
     }
+    if (target.kind === "stdio")
+      return Link.#openChild(server, target, dependencies, memory, openOver);
     const options = httpOptions(server, target, dependencies.clock);
-    const wanted = target.transport === "auto" ? memory.known : target.transport;
-    if (wanted === "sse") {
-      return Link.#openOver(createSseTransport(options), server, dependencies, events, signal);
-    }
+    const wanted = target.transport === "auto" ? memory.http : target.transport;
+    if (wanted === "sse") return openOver(createSseTransport(options));
     try {
-      const http = createHttpTransport(options);
-      const link = await Link.#openOver(http, server, dependencies, events, signal);
-      memory.known = "http";
+      const link = await openOver(createHttpTransport(options));
+      memory.http = "http";
       return link;
     } catch (error) {
-      if (wanted !== undefined || !suggestsHttpSse(error)) throw error;
-      const sse = createSseTransport(options);
-      const link = await Link.#openOver(sse, server, dependencies, events, signal).catch(() => {
+      const isOlder = classifyInitialize(error) === "try-http-sse" && allowsSessions(server);
+      if (wanted !== undefined || !isOlder) throw error;
+      const link = await openOver(createSseTransport(options)).catch(() => {
         // Neither way works: what the endpoint said first is what its owner can act on.
         signal.throwIfAborted();
         throw error;
       });
-      memory.known = "sse";
+      memory.http = "sse";
       return link;
+    }
+  }
+
+  /** Twice only if it ended on the probe, as old servers do (S7). */
+  static async #openChild(
+    server: ResolvedServer,
+    target: ResolvedTarget & { kind: "stdio" },
+    { clock }: LinkDependencies,
+    memory: LinkMemory,
+    openOver: (transport: Transport) => Promise<Link>,
+  ): Promise<Link> {
+    memory.probeDeaths = 0;
+    try {
+      return await openOver(createChild(server, target, clock));
+    } catch (error) {
+      if (error instanceof DiedOnProbe) {
+        memory.diesOnProbe = true;
+        memory.probeDeaths = 1;
+        return openOver(createChild(server, target, clock));
+      }
+      // Whoever answers `initialize` with an error may be another server than the one that died.
+      if (error instanceof McpResponseError) memory.diesOnProbe = false;
+      throw error;
     }
   }
 
@@ -104,6 +137,7 @@ export class Link {
     transport: Transport,
     server: ResolvedServer,
     dependencies: LinkDependencies,
+    memory: LinkMemory,
     events: LinkEvents,
     signal: AbortSignal,
   ): Promise<Link> {
@@ -131,14 +165,14 @@ export class Link {
       transport,
       peer,
       clientInfo: dependencies.clientInfo,
-      protocol: server.protocol,
+      protocol: memory.diesOnProbe && server.protocol === "auto" ? "legacy" : server.protocol,
       handlers: dependencies.handlers,
       listen: server.listen,
       limits: { silenceMs: server.timeouts.timeoutMs, totalMs: server.timeouts.timeoutMs },
       handshakeMs: server.timeouts.handshakeMs,
       events,
     };
-    const link = new Link(host);
+    const link = new Link(host, memory);
     opening = link;
     try {
       await within(
@@ -147,7 +181,7 @@ export class Link {
         () => stray,
         async (both) => {
           await transport.start(peer, both);
-          link.#session = await sessionEra.connect(host, both);
+          link.#session = await negotiate(host, memory.era, both);
         },
       );
     } catch (error) {
@@ -158,31 +192,17 @@ export class Link {
     return link;
   }
 
-  /** A new session over the same channel, after the server forgot the old one. */
+  /** A new agreement over the same channel, after the server forgot the old one, or the whole era. */
   async renew(reason: McpError, signal: AbortSignal): Promise<void> {
     this.session.abandon(reason);
+    // That a server has sessions is not refuted by its having forgotten one.
+    if (this.session.era === "stateless") this.#memory.era.forget();
     this.#session = await within(
       this.#host,
       signal,
       () => undefined,
-      (both) => sessionEra.connect(this.#host, both),
+      (both) => negotiate(this.#host, this.#memory.era, both),
     );
-  }
-
-  /** Asks for a sign of life; any answer is one. */
-  async ping(signal: AbortSignal): Promise<void> {
-    const { peer, handshakeMs } = this.#host;
-    await peer
-      .request({
-        method: "ping",
-        limits: { silenceMs: handshakeMs, totalMs: handshakeMs },
-        signal,
-        cancel: "close",
-      })
-      .catch((error: unknown) => {
-        const answered = error instanceof McpResponseError && !this.session.isSessionLost(error);
-        if (!answered) throw error;
-      });
   }
 
   /** Ends it in good order. Never rejects. */
@@ -213,10 +233,8 @@ const CLOSE_MS = 30_000;
 /** How long an aborted handshake may take to end what it began: a session's DELETE, above all. */
 const TIDY_UP_MS = 3_000;
 
-/** HTTP statuses with which a server of 2024-11-05 answers a POST to its SSE address (table L2). */
-function suggestsHttpSse(error: unknown): boolean {
-  if (!(error instanceof McpHttpError || error instanceof McpResponseError)) return false;
-  return [400, 404, 405].includes(error.status ?? 0);
+function allowsSessions({ protocol }: ResolvedServer): boolean {
+  return !isStatelessVersion(protocol);
 }
 
 /** Runs `work` under the handshake's limit; the limit aborts it, and is reported as what it is. */
@@ -230,7 +248,7 @@ function within<T>(
   const onLimit = (): McpTimeoutError => {
     const noise = heard();
     return new McpTimeoutError(
-      `server "${server}" (${transport.address}) did not complete the handshake within ${handshakeMs} ms. Is it an MCP server, and is it up? Raise timeouts.handshakeMs for a slow start${noise === undefined ? "" : ` (last heard: ${noise})`}`,
+      `server "${server}" (${transport.address}) did not complete the handshake within ${handshakeMs} ms. Is it an MCP server, and is it up? Raise timeouts.handshakeMs for a slow start, or set protocol: "legacy" if it hangs on requests that it does not know${noise === undefined ? "" : ` (last heard: ${noise})`}`,
       { server, method: "initialize", limit: "handshake", timeoutMs: handshakeMs, retryable: true },
     );
   };
@@ -255,17 +273,18 @@ function httpOptions(
   };
 }
 
-function createDuplex(
+function createCustom(
+  { name }: ResolvedServer,
+  { transport }: ResolvedTarget & { kind: "custom" },
+): Transport {
+  return "channel" in transport ? transport : adaptSdkTransport(transport, { server: name });
+}
+
+function createChild(
   server: ResolvedServer,
-  target: Exclude<ResolvedTarget, { kind: "http" }>,
+  target: ResolvedTarget & { kind: "stdio" },
   clock: Clock,
 ): Transport {
-  if (target.kind === "custom") {
-    const { transport } = target;
-    return "channel" in transport
-      ? transport
-      : adaptSdkTransport(transport, { server: server.name });
-  }
   return createStdioTransport({
     server: server.name,
     command: target.command,

@@ -1,12 +1,8 @@
 // What the user said about one server, checked, filled and frozen: all that inner code sees.
 
-import { validateHeaderName, validateHeaderValue } from "node:http";
-import type { Dispatcher } from "undici";
 import { McpConfigError } from "../core/errors.ts";
-import { excerpt, redactUrl } from "../core/redact.ts";
-import type { Transport } from "../jsonrpc/transport.ts";
-import type { SessionVersion } from "../spec/versions.ts";
-import type { SdkTransport } from "../transport/custom/sdk-adapter.ts";
+import { isStatelessVersion } from "../spec/versions.ts";
+import type { ProtocolVersion } from "../spec/versions.ts";
 import type {
   ConnectionOptions,
   Limits,
@@ -15,31 +11,18 @@ import type {
   Timeouts,
   ToolFilter,
 } from "./config-types.ts";
+import { cacheKeysOf } from "./identity.ts";
+import type { CacheKeys } from "./identity.ts";
+import { resolveTarget } from "./target.ts";
+import type { ResolvedTarget } from "./target.ts";
 import { checkServerConfig } from "./validate.ts";
-import type { CheckedServer } from "./validate.ts";
-
-/** How to reach the server. */
-export type ResolvedTarget =
-  | {
-      readonly kind: "http";
-      readonly url: URL;
-      readonly headers: Readonly<Record<string, string>>;
-      readonly dispatcher: Dispatcher | undefined;
-      readonly transport: "auto" | "http" | "sse";
-    }
-  | {
-      readonly kind: "stdio";
-      readonly command: string;
-      readonly args: readonly string[];
-      readonly env: Readonly<Record<string, string>>;
-      readonly cwd: string | undefined;
-    }
-  | { readonly kind: "custom"; readonly transport: Transport | SdkTransport };
 
 export interface ResolvedServer {
   readonly name: string;
   readonly target: ResolvedTarget;
-  readonly protocol: "auto" | "legacy" | SessionVersion;
+  /** What its answers are kept by. */
+  readonly cacheKeys: CacheKeys;
+  readonly protocol: "auto" | "legacy" | ProtocolVersion;
   readonly trusted: boolean;
   readonly lazy: boolean;
   readonly required: boolean;
@@ -59,6 +42,9 @@ export const DEFAULT_TIMEOUTS: Readonly<Timeouts> = Object.freeze({
   totalTimeoutMs: 300_000,
   closeStepMs: 2_000,
 });
+
+/** npx may have to download the server, and a build to run, before it answers for the first time. */
+export const STDIO_HANDSHAKE_MS = 60_000;
 
 export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   messageBytes: 10 * 1024 * 1024,
@@ -93,9 +79,18 @@ export function resolveServer(
   const common: ServerOptions = checked.config;
   const pick = <K extends keyof ConnectionOptions>(key: K): ConnectionOptions[K] =>
     common[key] ?? defaults[key];
+  const target = Object.freeze(resolveTarget(path, checked));
+  if (target.kind === "http" && target.transport === "sse" && isStatelessVersion(common.protocol)) {
+    throw new McpConfigError(
+      `${path}.protocol is ${common.protocol}, which is not spoken over HTTP+SSE: leave out ${path}.transport`,
+      { path: `${path}.protocol` },
+    );
+  }
+  const byKind = target.kind === "stdio" ? { handshakeMs: STDIO_HANDSHAKE_MS } : {};
   return Object.freeze({
     name,
-    target: Object.freeze(resolveTarget(path, checked)),
+    target,
+    cacheKeys: Object.freeze(cacheKeysOf(target)),
     protocol: pick("protocol") ?? "auto",
     trusted: pick("trusted") ?? false,
     lazy: pick("lazy") ?? false,
@@ -105,7 +100,7 @@ export function resolveServer(
     outputValidation: pick("outputValidation") ?? "warn",
     tools: copyFilter(pick("tools")),
     limits: merge(DEFAULT_LIMITS, defaults.limits, common.limits),
-    timeouts: merge(DEFAULT_TIMEOUTS, defaults.timeouts, common.timeouts),
+    timeouts: merge(DEFAULT_TIMEOUTS, byKind, defaults.timeouts, common.timeouts),
     reconnect: merge(DEFAULT_RECONNECT, defaults.reconnect, common.reconnect),
   });
 }
@@ -130,83 +125,4 @@ function copyFilter(filter: ToolFilter | undefined): ToolFilter {
     ...(allow === undefined ? {} : { allow: Object.freeze([...allow]) }),
     ...(deny === undefined ? {} : { deny: Object.freeze([...deny]) }),
   });
-}
-
-function resolveTarget(path: string, checked: CheckedServer): ResolvedTarget {
-  switch (checked.kind) {
-    case "http": {
-      const { url, headers, dispatcher, type } = checked.config;
-      const transport = checked.config.transport ?? (type === "streamable-http" ? "http" : type);
-      return {
-        kind: "http",
-        url: checkUrl(`${path}.url`, url),
-        headers: Object.freeze(checkHeaders(`${path}.headers`, headers ?? {})),
-        dispatcher,
-        transport: transport ?? "auto",
-      };
-    }
-    case "stdio": {
-      const { command, args, env, cwd } = checked.config;
-      if (command.trim() === "") {
-        const at = `${path}.command`;
-        throw new McpConfigError(`${at} is empty: give the program to start`, { path: at });
-      }
-      return {
-        kind: "stdio",
-        command,
-        args: Object.freeze([...(args ?? [])]),
-        env: Object.freeze({ ...env }),
-        cwd,
-      };
-    }
-    case "custom":
-      return { kind: "custom", transport: checked.config.transport };
-  }
-}
-
-function checkUrl(path: string, given: string | URL): URL {
-  let url: URL;
-  try {
-    url = new URL(given);
-  } catch {
-    // Not shown: it may hold credentials, and where they stand cannot be told.
-    throw new McpConfigError(
-      `${path} is no valid URL: it needs a scheme, a host and, if any, a port up to 65535, as in "http://127.0.0.1:3000/mcp"`,
-      { path },
-    );
-  }
-  if (url.protocol !== "http:" && url.protocol !== "https:") {
-    throw new McpConfigError(
-      `${path} has scheme "${url.protocol}": only http: and https: are spoken`,
-      {
-        path,
-      },
-    );
-  }
-  if (url.username !== "" || url.password !== "") {
-    throw new McpConfigError(
-      `${path} (${redactUrl(url)}) holds credentials: send them in headers.Authorization instead`,
-      { path },
-    );
-  }
-  return url;
-}
-
-function checkHeaders(
-  path: string,
-  headers: Readonly<Record<string, string>>,
-): Record<string, string> {
-  for (const [name, value] of Object.entries(headers)) {
-    try {
-      validateHeaderName(name);
-      validateHeaderValue(name, value);
-    } catch {
-      // The value may be a secret: only the name is shown.
-      throw new McpConfigError(
-        `${path}: header ${JSON.stringify(excerpt(name, 60))} has a name or value with characters that HTTP does not allow`,
-        { path },
-      );
-    }
-  }
-  return { ...headers };
 }

@@ -34,6 +34,9 @@ const SAFE_METHODS: ReadonlySet<string> = new Set([
   "tasks/get",
   "tasks/list",
   "tasks/result",
+  // Answers that were given already are ignored, and cancelled is cancelled (4.13).
+  "tasks/update",
+  "tasks/cancel",
   "server/discover",
 ]);
 

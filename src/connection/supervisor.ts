@@ -4,13 +4,15 @@ import { untilAborted } from "../core/abort.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpAuthError } from "../core/errors.ts";
 import type { McpError } from "../core/errors.ts";
+import type { GuardedStore } from "../core/guarded-store.ts";
 import { StateMachine } from "../core/state-machine.ts";
 import type { EraSession } from "../eras/era.ts";
 import { asMcpError, isWorthRetrying, unsent } from "./attempt-error.ts";
 import { Availability } from "./availability.ts";
 import { CrashCounter } from "./crash-counter.ts";
+import { StoredEraMemory } from "./era-memory.ts";
 import { Link } from "./link.ts";
-import type { HttpMemory, LinkDependencies, LinkEvents } from "./link.ts";
+import type { LinkDependencies, LinkEvents, LinkMemory } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
 import { Pace } from "./pace.ts";
 import { TRANSITIONS } from "./state.ts";
@@ -38,7 +40,7 @@ export class Supervisor {
   readonly #availability: Availability;
   readonly #pace: Pace;
   readonly #crashes: CrashCounter;
-  readonly #memory: HttpMemory = { known: undefined };
+  readonly #memory: LinkMemory;
   /** An HTTP link whose server cannot be reached: its session may well outlive that. */
   #dormant: Link | undefined;
   #everReady = false;
@@ -46,12 +48,23 @@ export class Supervisor {
   readonly #ending: AbortController = new AbortController();
   readonly #closing: Set<Promise<void>> = new Set();
 
-  constructor(server: ResolvedServer, dependencies: LinkDependencies, events: SupervisorEvents) {
+  constructor(
+    server: ResolvedServer,
+    dependencies: LinkDependencies & { readonly store: GuardedStore },
+    events: SupervisorEvents,
+  ) {
     const { clock } = dependencies;
     const { crashLimit, crashWindowMs } = server.reconnect;
     this.#server = server;
     this.#dependencies = dependencies;
     this.#clock = clock;
+    const era = new StoredEraMemory(
+      server.name,
+      server.cacheKeys.private,
+      dependencies.store,
+      clock,
+    );
+    this.#memory = { era, http: undefined, diesOnProbe: false, probeDeaths: 0 };
     this.#events = events;
     this.#availability = new Availability(server, clock);
     this.#pace = new Pace(server.reconnect, clock);
@@ -261,7 +274,7 @@ export class Supervisor {
 
   async #revive(link: Link, signal: AbortSignal): Promise<Link> {
     try {
-      await link.ping(signal);
+      await link.session.ping(signal);
     } catch (error) {
       if (!link.session.isSessionLost(error)) throw error;
       await link.renew(asMcpError(this.#server.name, error), signal);
@@ -290,7 +303,7 @@ export class Supervisor {
     const isOnce = this.#server.target.kind === "custom";
     if (isOnce || !isWorthRetrying(error, this.#everReady)) return this.#stop("failed", error);
     const crashed = this.#server.target.kind === "stdio" && error.code === "CONNECTION_LOST";
-    if (crashed && this.#crashes.add())
+    if (crashed && this.#crashes.add(1 + this.#memory.probeDeaths))
       return this.#stop("failed", this.#availability.crashLoop(error));
     // First: whoever asks on hearing of it waits for the next.
     this.#availability.onDown(error);

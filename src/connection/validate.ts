@@ -3,7 +3,7 @@
 import { closest, distance } from "fastest-levenshtein";
 import * as v from "valibot";
 import { McpConfigError } from "../core/errors.ts";
-import { SESSION_VERSIONS } from "../spec/versions.ts";
+import { SESSION_VERSIONS, STATELESS_VERSIONS } from "../spec/versions.ts";
 import type { HttpServerConfig, StdioServerConfig, TransportServerConfig } from "./config-types.ts";
 
 export type CheckedServer =
@@ -18,7 +18,7 @@ const strings = v.array(v.string());
 const stringMap = mapOf(v.string());
 
 const connectionEntries = {
-  protocol: v.optional(v.picklist(["auto", "legacy", ...SESSION_VERSIONS])),
+  protocol: v.optional(v.picklist(["auto", "legacy", ...SESSION_VERSIONS, ...STATELESS_VERSIONS])),
   trusted: v.optional(v.boolean()),
   lazy: v.optional(v.boolean()),
   required: v.optional(v.boolean()),

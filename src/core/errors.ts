@@ -14,6 +14,8 @@
  * | `LIMIT_EXCEEDED` | a documented limit (bytes, depth, pages, tools) was exceeded |
  * | `HTTP_ERROR` | an HTTP status that is no answer |
  * | `AUTH_REQUIRED` `AUTH_FAILED` `INSUFFICIENT_SCOPE` | authorization |
+ * | `INPUT_FAILED` | the server needs input that a handler of the pool did not give |
+ * | `TASK_CANCELLED` | a task was cancelled by its server |
  * | `OVERLOADED` `CIRCUIT_OPEN` | the pool refused to send |
  * | `SERVER_NOT_FOUND` `TOOL_NOT_FOUND` | the name is not in the pool |
  * | `UNSUPPORTED` | the server did not negotiate the capability |
@@ -32,6 +34,8 @@ export type McpErrorCode =
   | "AUTH_REQUIRED"
   | "AUTH_FAILED"
   | "INSUFFICIENT_SCOPE"
+  | "INPUT_FAILED"
+  | "TASK_CANCELLED"
   | "OVERLOADED"
   | "CIRCUIT_OPEN"
   | "SERVER_NOT_FOUND"
@@ -255,6 +259,13 @@ export class McpAuthError extends McpError {
     super(code, message, options);
     this.status = options.status;
     this.challenge = options.challenge;
+  }
+}
+
+/** The server needs input to go on, and a handler threw, refused, or gave what cannot be sent; see `cause`. */
+export class McpInputError extends McpError {
+  constructor(message: string, options?: McpErrorOptions) {
+    super("INPUT_FAILED", message, options);
   }
 }
 

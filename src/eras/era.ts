@@ -6,7 +6,7 @@ import type { Peer } from "../jsonrpc/peer.ts";
 import type { CallLimits } from "../jsonrpc/run-call.ts";
 import type { Transport } from "../jsonrpc/transport.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
-import type { SessionVersion } from "../spec/versions.ts";
+import type { ProtocolVersion } from "../spec/versions.ts";
 import type {
   Implementation,
   LogLevel,
@@ -24,6 +24,8 @@ export interface EraEvents {
   /** A list changed, or may have changed unseen while the change stream was down. */
   onListChanged(kind: ListKind): void;
   onResourceUpdated(uri: string, params: object): void;
+  /** Notifications may have been missed: nothing that is remembered of this server is certain any more. */
+  onMissed(): void;
   onLog(message: LogMessage): void;
   /** The session is known to be gone although no call said so. */
   onSessionLost(error: McpError): void;
@@ -37,8 +39,8 @@ export interface EraHost {
   readonly transport: Transport;
   readonly peer: Peer;
   readonly clientInfo: Implementation;
-  /** `auto` and `legacy` offer the newest session revision; a revision offers that one. */
-  readonly protocol: "auto" | "legacy" | SessionVersion;
+  /** `auto` finds out; `legacy` offers the newest session revision; a revision is that one and no other. */
+  readonly protocol: "auto" | "legacy" | ProtocolVersion;
   readonly handlers: ClientHandlers;
   /** Open the change stream: `auto` if the server has something to say on it. */
   readonly listen: boolean | "auto";
@@ -57,6 +59,22 @@ export interface EraRequest {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** The definition of the tool that is called, where it is known. */
   readonly tool?: Tool | undefined;
+  /** Outlives the attempts at one call. */
+  readonly frame?: CallFrame | undefined;
+}
+
+/** What one call has come to, over all attempts at it: nobody else's business (7.28). */
+export interface CallFrame {
+  /** Added to the parameters when the call goes on where the server asked for input. */
+  continuation?: Continuation | undefined;
+  /** The server asked for input. */
+  readonly onContinued?: (() => void) | undefined;
+}
+
+export interface Continuation {
+  readonly inputResponses?: { readonly [key: string]: object };
+  /** The server's own, opaque: never read, logged or used elsewhere (13.9). */
+  readonly requestState?: string;
 }
 
 /** An agreement with one server, as long as it holds. */
@@ -71,7 +89,12 @@ export interface EraSession {
   subscribe(uri: string): Promise<void>;
   unsubscribe(uri: string): Promise<void>;
   setLogLevel(level: LogLevel): Promise<void>;
-  /** Whether this failure says that the session, not the server, is gone: nothing was taken. */
+  /** Asks for a sign of life; any answer is one, unless it says that the agreement is gone. */
+  ping(signal: AbortSignal): Promise<void>;
+  /**
+   * Whether this failure says that the agreement, not the server, is gone: a session that was forgotten, an era
+   * that is no longer spoken. The request was not taken.
+   */
   isSessionLost(error: unknown): boolean;
   /** Ends the agreement, telling the server if it wants to know. Never rejects. */
   close(): Promise<void>;
@@ -79,6 +102,7 @@ export interface EraSession {
   abandon(reason: McpError): void;
 }
 
-export interface Era {
-  connect(host: EraHost, signal: AbortSignal): Promise<EraSession>;
+/** The server has agreed; `begin` makes a session of it. */
+export interface Agreement {
+  begin(signal: AbortSignal): Promise<EraSession>;
 }

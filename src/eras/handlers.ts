@@ -41,10 +41,17 @@ export interface ClientHandlers {
   readonly roots?: (() => readonly Root[] | Promise<readonly Root[]>) | undefined;
 }
 
-/** A capability is declared if, and only if, its handler is installed (checklist 7.2). */
-export function clientCapabilities(handlers: ClientHandlers): ClientCapabilities {
+/**
+ * A capability is declared if, and only if, its handler is installed (checklist 7.2).
+ *
+ * @param roots what to say of roots, where there are any
+ */
+export function clientCapabilities(
+  handlers: ClientHandlers,
+  roots: NonNullable<ClientCapabilities["roots"]>,
+): ClientCapabilities {
   const capabilities: ClientCapabilities = {};
-  if (handlers.roots !== undefined) capabilities.roots = { listChanged: true };
+  if (handlers.roots !== undefined) capabilities.roots = roots;
   if (handlers.sample !== undefined) {
     capabilities.sampling = {
       ...(handlers.sampling.tools ? { tools: {} } : {}),

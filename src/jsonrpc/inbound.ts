@@ -12,10 +12,20 @@ export interface InboundContext {
   readonly progress: (progress: Progress) => void;
 }
 
+export type RequestHandler = (
+  method: string,
+  params: object | undefined,
+  context: InboundContext,
+) => Promise<object>;
+
 export interface InboundHandlers {
-  /** Resolves to the result; throws {@link RpcError} to answer with that error, anything else is `-32603`. */
-  onRequest(method: string, params: object | undefined, context: InboundContext): Promise<object>;
-  onNotification(method: string, params: object | undefined): void;
+  /**
+   * Resolves to the result; throws {@link RpcError} to answer with that error, anything else is `-32603`.
+   * Absent where a server may not ask: its requests are reported, and not answered (1.12).
+   */
+  readonly onRequest?: RequestHandler;
+  /** `streamId`: the id of the request on whose stream it came, if it came on one. */
+  onNotification(method: string, params: object | undefined, streamId?: RequestId): void;
 }
 
 /** An error to answer a server's request with. */
@@ -108,6 +118,8 @@ export class InboundRequests {
   }
 
   async #handle(request: JsonRpcRequest): Promise<void> {
+    const { onRequest } = this.#options.handlers();
+    if (onRequest === undefined) return;
     const { id, method, params } = request;
     const controller = new AbortController();
     this.#active.set(id, controller);
@@ -122,7 +134,7 @@ export class InboundRequests {
     };
     let response: JsonRpcResponse;
     try {
-      const result: unknown = await this.#options.handlers().onRequest(method, params, context);
+      const result: unknown = await onRequest(method, params, context);
       response = { jsonrpc: "2.0", id, result: checkResult(result) };
     } catch (error) {
       response = { jsonrpc: "2.0", id, error: this.#errorObject(error, method) };

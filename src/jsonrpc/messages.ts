@@ -43,6 +43,13 @@ export const METHOD_NOT_FOUND: -32601 = -32601;
 export const INVALID_PARAMS: -32602 = -32602;
 export const INTERNAL_ERROR: -32603 = -32603;
 
+/** 2026-07-28: headers and body do not agree. */
+export const HEADER_MISMATCH: -32020 = -32020;
+/** 2026-07-28: the request needs a capability that this client did not declare. */
+export const MISSING_CAPABILITY: -32021 = -32021;
+/** 2026-07-28: `data.supported` lists the revisions that the server speaks. */
+export const UNSUPPORTED_VERSION: -32022 = -32022;
+
 export function isRequest(message: JsonRpcMessage): message is JsonRpcRequest {
   return "method" in message && "id" in message;
 }

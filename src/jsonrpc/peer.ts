@@ -76,6 +76,11 @@ export class Peer implements TransportSink {
     return this.#nextId++;
   }
 
+  /** Nothing can be sent any more: the channel is gone, or the peer was closed. */
+  get isClosed(): boolean {
+    return this.#closed !== undefined;
+  }
+
   /** Requests without an answer yet. */
   get pendingCount(): number {
     return this.#pending.size;
@@ -187,7 +192,10 @@ export class Peer implements TransportSink {
 
   #receive(message: JsonRpcMessage, exchange: Exchange | undefined): void {
     if (isRequest(message)) {
-      this.inbound.receive(message);
+      if (this.handlers.onRequest !== undefined) return this.inbound.receive(message);
+      this.#options.onStray(
+        `a request ${excerpt(message.method, 100)}, which a server of this revision may not send: not answered`,
+      );
     } else if (isNotification(message)) {
       this.#onNotification(message, exchange);
     } else {
@@ -225,10 +233,11 @@ export class Peer implements TransportSink {
     if (message.method === "notifications/progress") return this.#onProgress(message.params);
     if (message.method === "notifications/cancelled") {
       const id = (message.params as { requestId?: unknown } | undefined)?.requestId;
-      return this.inbound.cancel(id);
+      this.inbound.cancel(id);
     }
-    if (exchange instanceof Pending) exchange.control.touch();
-    this.handlers.onNotification(message.method, message.params);
+    const stream = exchange instanceof Pending ? exchange : undefined;
+    stream?.control.touch();
+    this.handlers.onNotification(message.method, message.params, stream?.id);
   }
 
   #onProgress(params: object | undefined): void {

@@ -31,6 +31,8 @@ export interface PeerRequest {
   readonly cancel: "notify" | "close";
   /** Instead of the peer's own. */
   readonly outbound?: Outbound | undefined;
+  /** Its answer is a stream that stays open, and must not take a place among the calls. */
+  readonly isLongLived?: boolean | undefined;
   readonly onHead?: ((head: ResponseHead) => void) | undefined;
 }
 
@@ -45,6 +47,7 @@ export class Pending implements Exchange {
   readonly method: string;
   readonly headers: HeaderList | undefined;
   readonly resume: { readonly headers: HeaderList } | undefined;
+  readonly isLongLived: boolean | undefined;
   readonly onProgress: ((progress: Progress) => void) | undefined;
   readonly control: CallControl<object>;
   handle: ExchangeHandle | undefined;
@@ -64,6 +67,7 @@ export class Pending implements Exchange {
     this.method = request.method;
     this.headers = outbound.headers;
     this.resume = outbound.resume;
+    this.isLongLived = request.isLongLived;
     this.onProgress = request.onProgress;
     this.#onHead = request.onHead;
     this.control = control;

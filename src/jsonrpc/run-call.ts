@@ -5,6 +5,12 @@ import { unwatchAbort, watchAbort } from "../core/abort.ts";
 import type { AbortWatch } from "../core/abort.ts";
 import type { Clock, Timer } from "../core/clock.ts";
 
+/** A Node timer keeps no longer delay; what is longer is waited for piece by piece. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
+/** For what may stay open for ever. */
+export const NO_LIMITS: CallLimits = Object.freeze({ silenceMs: Infinity, totalMs: Infinity });
+
 export interface CallLimits {
   /** Longest wait without any sign of life, milliseconds. */
   readonly silenceMs: number;
@@ -107,7 +113,7 @@ class RunningCall<T> implements CallControl<T> {
   }
 
   #setTimer(delayMs: number): Timer {
-    return this.#options.clock.setTimer(() => this.#onTimer(), delayMs);
+    return this.#options.clock.setTimer(() => this.#onTimer(), Math.min(delayMs, MAX_TIMER_MS));
   }
 
   /** The timer is not re-armed on every sign of life: it looks at the time when it fires. */

@@ -25,6 +25,8 @@ export interface Exchange {
   readonly headers?: HeaderList | undefined;
   /** Resume a stream that broke after an event id, by GET with these headers. HTTP only. Absent: never. */
   readonly resume?: { readonly headers: HeaderList } | undefined;
+  /** The answer is a stream that stays open: it goes over a socket of its own. HTTP only. */
+  readonly isLongLived?: boolean | undefined;
   /** The message's first byte was handed to the operating system: from here on it may run. */
   onWritten?(): void;
   /** The response's head, before any message of its body. HTTP only. */

@@ -1,18 +1,29 @@
 // What a caller says about one call, checked at the door: cheap enough for every call.
 
-import type { CallOptions } from "../connection/call.ts";
+import type { CachedCallOptions } from "../catalog/pages.ts";
 import * as v from "valibot";
 import { checkShape, describe, mapOf, suggestKey } from "../connection/validate.ts";
 import { McpConfigError } from "../core/errors.ts";
+import { LOG_LEVELS } from "../spec/types.ts";
 import { POOL_EVENTS } from "./events.ts";
+import type { ToolCallOptions } from "./tool-calls.ts";
 
 /** How long `closeAll` and `removeClient` let calls in flight go on by default, milliseconds. */
 export const DEFAULT_DRAIN_MS = 5_000;
 
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** What only some calls can have, and which. */
+const ONLY: { readonly [option: string]: { readonly kind: CallKind; readonly where: string } } = {
+  task: { kind: "tool", where: "callTool" },
+  cache: { kind: "cached", where: "lists and readResource" },
+};
+
+type CallKind = "tool" | "cached" | "other";
+type AnyCallOptions = ToolCallOptions & CachedCallOptions;
+
 const CHECKS: {
-  readonly [K in keyof Required<CallOptions>]: (value: unknown) => string | undefined;
+  readonly [K in keyof Required<AnyCallOptions>]: (value: unknown) => string | undefined;
 } = {
   timeoutMs: milliseconds,
   totalTimeoutMs: milliseconds,
@@ -27,28 +38,36 @@ const CHECKS: {
     value === "safe" || value === "always" || value === "never"
       ? undefined
       : 'must be "safe", "always" or "never"',
+  task: (value) => (value === "handle" ? undefined : 'must be "handle"'),
+  cache: (value) =>
+    value === "default" || value === "reload" || value === "no-store"
+      ? undefined
+      : 'must be "default", "reload" or "no-store"',
 };
 
 /** @throws {McpConfigError} naming the option. */
-export function checkCallOptions(options: CallOptions): CallOptions {
+export function checkCallOptions<T extends object>(options: T, kind: CallKind = "other"): T {
   if (!isObject(options)) {
     throw new McpConfigError(
       "the options of a call must be an object, as in { timeoutMs: 10_000 }",
     );
   }
   for (const key in options) {
-    const value = options[key as keyof CallOptions];
+    const value: unknown = options[key];
     if (value === undefined) continue;
-    const check = CHECKS[key as keyof CallOptions] as
-      | ((value: unknown) => string | undefined)
-      | undefined;
-    const problem =
-      check === undefined ? `is no option${suggestKey(key, Object.keys(CHECKS))}` : check(value);
+    const problem = problemOf(key, value, kind);
     if (problem !== undefined) {
       throw new McpConfigError(`call option ${key} ${problem}`, { path: key });
     }
   }
   return options;
+}
+
+function problemOf(key: string, value: unknown, kind: CallKind): string | undefined {
+  if (!Object.hasOwn(CHECKS, key)) return `is no option${suggestKey(key, Object.keys(CHECKS))}`;
+  const only = ONLY[key];
+  if (only !== undefined && only.kind !== kind) return `is for ${only.where} only`;
+  return CHECKS[key as keyof typeof CHECKS](value);
 }
 
 /** @throws {McpConfigError} unless `value` is a plain object or absent. */
@@ -93,6 +112,15 @@ const completionSchema = v.object({
 /** @throws {McpConfigError} naming what is wrong. */
 export function checkCompletion(request: object): void {
   checkShape(completionSchema, "", request);
+}
+
+/** @throws {McpConfigError} */
+export function checkLogLevel(level: unknown): void {
+  if ((LOG_LEVELS as readonly unknown[]).includes(level)) return;
+  throw new McpConfigError(
+    `log level ${JSON.stringify(level)} is none of ${LOG_LEVELS.join(", ")}`,
+    { path: "level" },
+  );
 }
 
 /** @throws {McpConfigError} for an event that will never come. */

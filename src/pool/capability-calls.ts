@@ -1,5 +1,7 @@
 // Requests that a server must have declared: asked only then (checklist 2.12), and their answers checked.
 
+import { askCached } from "../catalog/pages.ts";
+import type { CachedCallOptions } from "../catalog/pages.ts";
 import type { CallOptions } from "../connection/call.ts";
 import { McpProtocolError } from "../core/errors.ts";
 import type {
@@ -22,10 +24,15 @@ export class CapabilityCalls {
     this.#listings = listings;
   }
 
-  async readResource(name: string, uri: string, options: CallOptions): Promise<ReadResourceResult> {
-    const { connection } = this.#members.get(name);
+  async readResource(
+    name: string,
+    uri: string,
+    options: CachedCallOptions,
+  ): Promise<ReadResourceResult> {
+    const member = this.#members.get(name);
+    const { connection } = member;
     await connection.requireCapability("resources", (has) => has.resources != null, options);
-    const result = await connection.request("resources/read", { uri }, options);
+    const result = await askCached(member, "resources/read", uri, { uri }, options);
     return result as ReadResourceResult;
   }
 

@@ -2,6 +2,7 @@
 
 import { isHashed, splitToolName, toPoolName } from "../catalog/names.ts";
 import { listAll } from "../catalog/pages.ts";
+import type { CachedCallOptions } from "../catalog/pages.ts";
 import type {
   PoolPrompt,
   PoolResource,
@@ -14,41 +15,38 @@ import type { Prompt, Resource, ResourceTemplate, ServerCapabilities } from "../
 import type { Member } from "./member.ts";
 import type { Members } from "./members.ts";
 
+type OnWarning = (server: string, message: string, cause: unknown) => void;
+
 export class Listings {
   readonly #members: Members;
-  readonly #onLeftOut: (server: string, cause: unknown) => void;
+  readonly #onWarning: OnWarning;
   /** Prompts whose own name cannot be read off their name in the pool. */
   readonly #promptNames: Map<string, string> = new Map();
 
-  constructor(members: Members, onLeftOut: (server: string, cause: unknown) => void) {
+  constructor(members: Members, onWarning: OnWarning) {
     this.#members = members;
-    this.#onLeftOut = onLeftOut;
+    this.#onWarning = onWarning;
   }
 
-  tools(name: string | undefined, options: CallOptions): Promise<readonly PoolTool[]> {
+  tools(name: string | undefined, options: CachedCallOptions): Promise<readonly PoolTool[]> {
     return this.#over(name, options, (member) => member.listTools(options));
   }
 
-  resources(name: string | undefined, options: CallOptions): Promise<PoolResource[]> {
+  resources(name: string | undefined, options: CachedCallOptions): Promise<PoolResource[]> {
     return this.#over(name, options, async (member) => {
       if (!(await offers(member, "resources", options))) return [];
-      const items = await listAll<Resource>(
-        member.connection,
-        "resources/list",
-        "resources",
-        options,
-      );
+      const items = await listAll<Resource>(member, "resources/list", "resources", options);
       return this.#usable(member, "resource", items, ["uri", "name"]).map((resource) => {
         return { uri: resource.uri, name: resource.name, server: member.name, resource };
       });
     });
   }
 
-  templates(name: string | undefined, options: CallOptions): Promise<PoolResourceTemplate[]> {
+  templates(name: string | undefined, options: CachedCallOptions): Promise<PoolResourceTemplate[]> {
     return this.#over(name, options, async (member) => {
       if (!(await offers(member, "resources", options))) return [];
       const items = await listAll<ResourceTemplate>(
-        member.connection,
+        member,
         "resources/templates/list",
         "resourceTemplates",
         options,
@@ -62,10 +60,10 @@ export class Listings {
     });
   }
 
-  prompts(name: string | undefined, options: CallOptions): Promise<PoolPrompt[]> {
+  prompts(name: string | undefined, options: CachedCallOptions): Promise<PoolPrompt[]> {
     return this.#over(name, options, async (member) => {
       if (!(await offers(member, "prompts", options))) return [];
-      const items = await listAll<Prompt>(member.connection, "prompts/list", "prompts", options);
+      const items = await listAll<Prompt>(member, "prompts/list", "prompts", options);
       return this.#usable(member, "prompt", items, ["name"]).map((prompt) => {
         const poolName = toPoolName(member.name, prompt.name);
         if (isHashed(poolName)) this.#promptNames.set(poolName, prompt.name);
@@ -127,7 +125,7 @@ export class Listings {
       askable.map((member) =>
         list(member).catch((cause: unknown) => {
           options.signal?.throwIfAborted();
-          this.#onLeftOut(member.name, cause);
+          this.#onWarning(member.name, "left out of a listing", cause);
           return [];
         }),
       ),

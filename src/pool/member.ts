@@ -3,13 +3,16 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import { Coalesced } from "../catalog/coalesce.ts";
 import { listAll } from "../catalog/pages.ts";
+import type { CachedCallOptions, CachedSource } from "../catalog/pages.ts";
 import { toPoolTools } from "../catalog/pool-tool.ts";
 import type { PoolTool } from "../catalog/pool-tool.ts";
+import type { ResponseCache } from "../catalog/response-cache.ts";
 import type { CallOptions } from "../connection/call.ts";
 import { Connection } from "../connection/connection.ts";
 import type { ResolvedServer } from "../connection/options.ts";
 import type { ConnectionStateName } from "../connection/state.ts";
 import type { Clock } from "../core/clock.ts";
+import type { GuardedStore } from "../core/guarded-store.ts";
 import type { McpError } from "../core/errors.ts";
 import { McpClosedError, McpTimeoutError } from "../core/errors.ts";
 import { withLimit } from "../core/limit.ts";
@@ -24,14 +27,20 @@ export interface MemberDependencies {
   readonly clientInfo: Implementation;
   readonly handlers: ClientHandlers;
   readonly catalog: Catalog;
+  readonly cache: ResponseCache;
+  /** Where the server's era is remembered. */
+  readonly store: GuardedStore;
   readonly emit: <K extends PoolEvent>(event: K, payload: PoolEvents[K]) => void;
   readonly onResourceUpdated: (server: string, uri: string) => void;
 }
 
-export class Member {
+export class Member implements CachedSource {
   readonly name: string;
   readonly server: ResolvedServer;
   readonly connection: Connection;
+  readonly cache: ResponseCache;
+  /** What the user has installed for what this server asks. */
+  readonly handlers: ClientHandlers;
   readonly #clock: Clock;
   readonly #catalog: Catalog;
   readonly #emit: MemberDependencies["emit"];
@@ -47,16 +56,24 @@ export class Member {
     this.server = server;
     this.#clock = dependencies.clock;
     this.#catalog = dependencies.catalog;
+    this.cache = dependencies.cache;
+    this.handlers = dependencies.handlers;
     this.#emit = dependencies.emit;
-    this.#refreshing = new Coalesced(() => this.#fetchTools({}).then(() => {}));
+    // The pool's own picture is never an old one: it is drawn when there is reason to think that it changed.
+    this.#refreshing = new Coalesced(() => this.#fetchTools({ cache: "reload" }).then(() => {}));
     this.connection = new Connection(server, dependencies, {
       onState: (next, previous, error) => this.#onState(next, previous, error),
       onSession: (renewed) => this.#onSession(renewed),
       onListChanged: (kind) => {
+        this.cache.listChanged(server, kind);
         if (kind === "tools") this.#refreshQuietly();
         else this.#emit(`${kind}.changed`, { server: name });
       },
-      onResourceUpdated: (uri) => dependencies.onResourceUpdated(name, uri),
+      onResourceUpdated: (uri) => {
+        this.cache.resourceUpdated(server, uri);
+        dependencies.onResourceUpdated(name, uri);
+      },
+      onMissed: () => this.cache.missed(server),
       onLog: ({ level, logger, data }) => this.#emit("log", { server: name, level, logger, data }),
       onWarning: (message, cause) => this.warn(message, cause),
     });
@@ -84,8 +101,8 @@ export class Member {
     return left();
   }
 
-  /** Fresh from the server; the catalogue follows. */
-  listTools(options: CallOptions): Promise<readonly PoolTool[]> {
+  /** From the server, or as it last said, if that still holds by its own word; the catalogue follows. */
+  listTools(options: CachedCallOptions): Promise<readonly PoolTool[]> {
     return this.#fetchTools(options);
   }
 
@@ -140,6 +157,7 @@ export class Member {
     if (description === undefined) return;
     const { protocolVersion, serverInfo } = description;
     if (this.#wasReady) {
+      this.cache.missed(this.server);
       this.#emit("server.reconnected", { server: this.name, reason: "connection-lost" });
     } else {
       this.#emit("server.connected", { server: this.name, protocolVersion, serverInfo });
@@ -189,12 +207,12 @@ export class Member {
     if (!(cause instanceof McpClosedError)) this.warn("the tools could not be listed", cause);
   }
 
-  async #fetchTools(options: CallOptions): Promise<readonly PoolTool[]> {
+  async #fetchTools(options: CachedCallOptions): Promise<readonly PoolTool[]> {
     const { capabilities } = await this.connection.ready(options);
     const listed =
       capabilities.tools === undefined
         ? []
-        : await listAll<Tool>(this.connection, "tools/list", "tools", options);
+        : await listAll<Tool>(this, "tools/list", "tools", options);
     const { tools, limits } = this.server;
     this.#setTools(
       toPoolTools(this.name, listed, { ...tools, maxCount: limits.tools }, (message) =>

@@ -27,6 +27,16 @@ export class Members {
     return [...this.#byName.values()];
   }
 
+  async announceRoots(): Promise<void> {
+    await Promise.all(
+      this.all.map((member) =>
+        member.connection
+          .announceRoots()
+          .catch((cause: unknown) => member.warn("could not be told of the new roots", cause)),
+      ),
+    );
+  }
+
   /** For messages. */
   get names(): string {
     const names = [...this.#byName.keys()];

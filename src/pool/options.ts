@@ -1,6 +1,8 @@
 // What may be said about the pool, checked and filled.
 
 import * as v from "valibot";
+import { createMemoryStore } from "../core/cache-store.ts";
+import type { CacheStore } from "../core/cache-store.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpConfigError } from "../core/errors.ts";
@@ -54,6 +56,11 @@ export interface PoolOptions extends ConnectionOptions {
   roots?: readonly Root[] | ((server: string) => readonly Root[] | Promise<readonly Root[]>);
   /** Called with each log message of a server; the `log` event has the same. */
   onLog?: (message: LogMessage, context: { readonly server: string }) => void;
+  /**
+   * Where it is kept which protocol each server speaks, and what servers let us keep of their answers. Give one
+   * that lasts, and a restart needs no probe. Default: a bounded store in memory.
+   */
+  cacheStore?: CacheStore;
   /** Time and randomness, for tests. */
   clock?: Clock;
 }
@@ -69,6 +76,7 @@ export interface ResolvedPoolOptions {
   readonly sampling: { readonly tools: boolean; readonly context: boolean };
   readonly roots: PoolOptions["roots"];
   readonly onLog: PoolOptions["onLog"];
+  readonly cacheStore: CacheStore;
 }
 
 const aFunction: v.GenericSchema = callable("must be a function");
@@ -104,6 +112,15 @@ const optionsSchema = v.strictObject({
   ),
   roots: v.optional(functionOr(v.array(v.unknown()), "must be an array, or a function")),
   onLog: v.optional(aFunction),
+  cacheStore: v.optional(
+    v.custom<object>(
+      (value) =>
+        typeof value === "object" &&
+        value !== null &&
+        ["get", "set", "delete"].every((name) => typeof Reflect.get(value, name) === "function"),
+      "must be an object with get, set and delete",
+    ),
+  ),
   clock: v.optional(v.object({ now: aFunction, setTimer: aFunction, clearTimer: aFunction })),
 });
 
@@ -114,8 +131,17 @@ export function resolvePoolOptions(options: unknown): ResolvedPoolOptions {
       "the options of McpClientPool must be an object, as in { servers: {} }",
     );
   }
-  const { servers, clientInfo, onElicitation, onSampling, roots, onLog, clock, ...defaults } =
-    options as PoolOptions;
+  const {
+    servers,
+    clientInfo,
+    onElicitation,
+    onSampling,
+    roots,
+    onLog,
+    cacheStore,
+    clock,
+    ...defaults
+  } = options as PoolOptions;
   checkConnectionOptions("", defaults, Object.keys(optionsSchema.entries));
   checkShape(
     optionsSchema,
@@ -128,6 +154,7 @@ export function resolvePoolOptions(options: unknown): ResolvedPoolOptions {
         onSampling,
         roots,
         onLog,
+        cacheStore,
         clock,
       }).filter(([, value]) => value !== undefined),
     ),
@@ -147,5 +174,6 @@ export function resolvePoolOptions(options: unknown): ResolvedPoolOptions {
     sampling: { tools: sampling?.tools ?? false, context: sampling?.context ?? false },
     roots,
     onLog,
+    cacheStore: cacheStore ?? createMemoryStore(),
   });
 }

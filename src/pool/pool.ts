@@ -7,13 +7,14 @@ import type {
   PoolResourceTemplate,
   PoolTool,
 } from "../catalog/pool-tool.ts";
+import type { CachedCallOptions } from "../catalog/pages.ts";
+import { ResponseCache } from "../catalog/response-cache.ts";
 import type { CallOptions } from "../connection/call.ts";
 import type { HttpServerConfig, ServerConfig, ServerOptions } from "../connection/config-types.ts";
-import { McpClosedError, McpConfigError } from "../core/errors.ts";
-import { callUser } from "../core/callback.ts";
+import { McpClosedError } from "../core/errors.ts";
 import { Emitter } from "../core/emitter.ts";
 import type { Listener } from "../core/emitter.ts";
-import { LOG_LEVELS } from "../spec/types.ts";
+import { GuardedStore } from "../core/guarded-store.ts";
 import type {
   CallToolResult,
   Completion,
@@ -31,6 +32,7 @@ import {
   checkCompletion,
   checkEvent,
   checkListener,
+  checkLogLevel,
   checkObject,
   checkOptions,
   checkString,
@@ -51,6 +53,8 @@ import type { ServerStatus } from "./status.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { ResourceListener, ResourceSubscription } from "./subscriptions.ts";
 import { ToolCalls } from "./tool-calls.ts";
+import type { ToolCallOptions } from "./tool-calls.ts";
+import type { ToolTask } from "./tool-task.ts";
 
 /**
  * Live connections to many MCP servers, their tools as one catalogue, every call routed and supervised.
@@ -80,13 +84,19 @@ export class McpClientPool implements AsyncDisposable {
   /** Connects to nothing yet. @throws {McpConfigError} naming the option that is wrong. */
   constructor(options: PoolOptions = {}) {
     this.#options = resolvePoolOptions(options);
-    this.#handlers = new Handlers(this.#options);
+    const { clock, cacheStore } = this.#options;
+    const onWarning = this.#warn.bind(this);
+    this.#handlers = new Handlers(this.#options, onWarning);
     this.#emitter = new Emitter((cause, event) => {
       // A `warning` listener that throws cannot be told of by a warning.
       if (event !== "warning") this.#warn(undefined, `a listener of "${event}" threw`, cause);
     });
+    const store = new GuardedStore(cacheStore, clock, onWarning);
+    const cache = new ResponseCache({ store: cacheStore, clock, onWarning });
     this.#members = new Members(this.#options.defaults, (server) => ({
-      clock: this.#options.clock,
+      clock,
+      cache,
+      store,
       clientInfo: this.#options.clientInfo,
       handlers: this.#handlers.for(server),
       catalog: this.#catalog,
@@ -96,11 +106,9 @@ export class McpClientPool implements AsyncDisposable {
         this.#emit("resource.updated", { server: name, uri });
       },
     }));
-    this.#listings = new Listings(this.#members, (server, cause) =>
-      this.#warn(server, "left out of a listing", cause),
-    );
+    this.#listings = new Listings(this.#members, onWarning);
     this.#capabilityCalls = new CapabilityCalls(this.#members, this.#listings);
-    this.#toolCalls = new ToolCalls(this.#members, this.#catalog);
+    this.#toolCalls = new ToolCalls(this.#members, this.#catalog, clock);
     for (const [name, config] of Object.entries(this.#options.servers)) {
       this.#members.add(name, config);
     }
@@ -187,10 +195,13 @@ export class McpClientPool implements AsyncDisposable {
     return this.#catalog.tools;
   }
 
-  /** Fresh from one server, every page; without a name, from all that can be asked. */
-  async listTools(name?: string, options: CallOptions = {}): Promise<readonly PoolTool[]> {
+  /**
+   * Every page from one server; without a name, from all that can be asked. A server of 2026-07-28 may say how long
+   * its answer holds, and is not asked again before that; see `cache`.
+   */
+  async listTools(name?: string, options: CachedCallOptions = {}): Promise<readonly PoolTool[]> {
     this.#checkOpen();
-    return this.#listings.tools(name, checkCallOptions(options));
+    return this.#listings.tools(name, checkCallOptions(options, "cached"));
   }
 
   /**
@@ -202,16 +213,33 @@ export class McpClientPool implements AsyncDisposable {
    * @throws {McpToolNotFoundError} with near matches; {@link McpOutcomeUnknownError} if the answer was lost and
    *   the call may have run; {@link McpTimeoutError}; {@link McpResponseError}; {@link McpConnectionError}.
    */
+  callTool(
+    name: string,
+    args: { readonly [key: string]: unknown } | undefined,
+    options: ToolCallOptions & { readonly task: "handle" },
+  ): Promise<ToolTask>;
+  callTool(
+    name: string,
+    args?: { readonly [key: string]: unknown },
+    options?: ToolCallOptions,
+  ): Promise<CallToolResult>;
   async callTool(
     name: string,
     args?: { readonly [key: string]: unknown },
-    options: CallOptions = {},
-  ): Promise<CallToolResult> {
+    options: ToolCallOptions = {},
+  ): Promise<CallToolResult | ToolTask> {
     this.#checkOpen();
     checkString("the name of a tool", name);
     checkObject("the arguments of a tool", args);
-    checkCallOptions(options);
+    checkCallOptions(options, "tool");
     return this.#toolCalls.call(name, args ?? {}, options);
+  }
+
+  /** Finds a task again by its id, after a restart of this process too. Nothing is asked yet. */
+  task(name: string, id: string): ToolTask {
+    this.#checkOpen();
+    checkString("id", id);
+    return this.#toolCalls.task(name, id);
   }
 
   // --- any request ---
@@ -242,27 +270,27 @@ export class McpClientPool implements AsyncDisposable {
   // --- resources and prompts ---
 
   /** Every page, of one server or of all that offer resources. */
-  async listResources(name?: string, options: CallOptions = {}): Promise<PoolResource[]> {
+  async listResources(name?: string, options: CachedCallOptions = {}): Promise<PoolResource[]> {
     this.#checkOpen();
-    return this.#listings.resources(name, checkCallOptions(options));
+    return this.#listings.resources(name, checkCallOptions(options, "cached"));
   }
 
   async listResourceTemplates(
     name?: string,
-    options: CallOptions = {},
+    options: CachedCallOptions = {},
   ): Promise<PoolResourceTemplate[]> {
     this.#checkOpen();
-    return this.#listings.templates(name, checkCallOptions(options));
+    return this.#listings.templates(name, checkCallOptions(options, "cached"));
   }
 
   async readResource(
     name: string,
     uri: string,
-    options: CallOptions = {},
+    options: CachedCallOptions = {},
   ): Promise<ReadResourceResult> {
     this.#checkOpen();
     checkString("uri", uri);
-    checkCallOptions(options);
+    checkCallOptions(options, "cached");
     return this.#capabilityCalls.readResource(name, uri, options);
   }
 
@@ -283,9 +311,9 @@ export class McpClientPool implements AsyncDisposable {
     return this.#subscriptions.add(this.#members.get(name), uri, listener);
   }
 
-  async listPrompts(name?: string, options: CallOptions = {}): Promise<PoolPrompt[]> {
+  async listPrompts(name?: string, options: CachedCallOptions = {}): Promise<PoolPrompt[]> {
     this.#checkOpen();
-    return this.#listings.prompts(name, checkCallOptions(options));
+    return this.#listings.prompts(name, checkCallOptions(options, "cached"));
   }
 
   /** @param name `server__prompt`, as `listPrompts` gives it @param args values are strings */
@@ -318,34 +346,15 @@ export class McpClientPool implements AsyncDisposable {
   /** The least severe level that the server reports; set again in every new session. */
   async setLogLevel(name: string, level: LogLevel): Promise<void> {
     this.#checkOpen();
-    if (!LOG_LEVELS.includes(level)) {
-      throw new McpConfigError(
-        `log level ${JSON.stringify(level)} is none of ${LOG_LEVELS.join(", ")}`,
-        {
-          path: "level",
-        },
-      );
-    }
+    checkLogLevel(level);
     await this.#members.get(name).connection.setLogLevel(level);
   }
 
   /** Replaces the roots and tells every connected server. Only for a pool that was made with `roots`. */
   async setRoots(roots: readonly Root[]): Promise<void> {
     this.#checkOpen();
-    if (!this.#handlers.declareRoots) {
-      throw new McpConfigError(
-        "setRoots needs a pool that was made with the option roots (an empty array will do): the capability is declared in the handshake",
-        { path: "roots" },
-      );
-    }
     this.#handlers.setRoots(roots);
-    await Promise.all(
-      this.#members.all.map((member) =>
-        member.connection
-          .announceRoots()
-          .catch((cause: unknown) => member.warn("could not be told of the new roots", cause)),
-      ),
-    );
+    await this.#members.announceRoots();
   }
 
   /** What the listener throws becomes a `warning`. Returns the function that removes it. */
@@ -380,16 +389,8 @@ export class McpClientPool implements AsyncDisposable {
   }
 
   #emit<K extends PoolEvent>(event: K, payload: PoolEvents[K]): void {
-    if (event === "log") this.#onLog(payload as PoolEvents["log"]);
+    if (event === "log") this.#handlers.log(payload as PoolEvents["log"]);
     this.#emitter.emit(event, payload);
-  }
-
-  #onLog({ server, level, logger, data }: PoolEvents["log"]): void {
-    const message = logger === undefined ? { level, data } : { level, logger, data };
-    callUser(
-      () => this.#options.onLog?.(message, { server }),
-      (cause) => this.#warn(server, "the onLog handler threw", cause),
-    );
   }
 
   #warn(server: string | undefined, message: string, cause: unknown): void {

@@ -5,19 +5,38 @@ import { splitToolName } from "../catalog/names.ts";
 import { OutputChecker } from "../catalog/output-check.ts";
 import type { PoolTool } from "../catalog/pool-tool.ts";
 import type { CallOptions } from "../connection/call.ts";
-import { McpProtocolError, McpToolNotFoundError } from "../core/errors.ts";
+import type { Clock } from "../core/clock.ts";
+import {
+  McpConnectionError,
+  McpOutcomeUnknownError,
+  McpProtocolError,
+  McpToolNotFoundError,
+} from "../core/errors.ts";
+import { isTaskResult, readTask } from "../eras/2026-07-28/tasks.ts";
 import type { CallToolResult } from "../spec/types.ts";
 import type { Member } from "./member.ts";
 import type { Members } from "./members.ts";
+import { finishedTask, RemoteTask } from "./tool-task.ts";
+import type { ToolTask } from "./tool-task.ts";
+
+export interface ToolCallOptions extends CallOptions {
+  /**
+   * `handle`: gives a {@link ToolTask} instead of the result, for servers that run the call as a task. Without it
+   * tasks are followed to their end, and cancelled on abort.
+   */
+  readonly task?: "handle" | undefined;
+}
 
 export class ToolCalls {
   readonly #members: Members;
   readonly #catalog: Catalog;
+  readonly #clock: Clock;
   readonly #outputs: OutputChecker;
 
-  constructor(members: Members, catalog: Catalog) {
+  constructor(members: Members, catalog: Catalog, clock: Clock) {
     this.#members = members;
     this.#catalog = catalog;
+    this.#clock = clock;
     this.#outputs = new OutputChecker((name, cause) => {
       const server = splitToolName(name)?.server ?? "";
       const message = `the output schema of "${name}" cannot be compiled: its results are not checked`;
@@ -25,17 +44,64 @@ export class ToolCalls {
     });
   }
 
-  async call(name: string, args: object, options: CallOptions): Promise<CallToolResult> {
+  async call(
+    name: string,
+    args: object,
+    options: ToolCallOptions,
+  ): Promise<CallToolResult | ToolTask> {
+    const startedAt = this.#clock.now();
     let found = this.#catalog.find(name);
-    let left = options;
+    let left: CallOptions = options;
     if (found === undefined) [found, left] = await this.#look(name, options);
     const { server, tool } = found;
     const member = this.#members.get(server);
     const params = { name: tool.name, arguments: args };
     const answer = await member.connection.request("tools/call", params, left, tool);
+    if (isTaskResult(answer) && member.connection.description?.era === "stateless") {
+      const task = this.#taskOf(member, found, answer);
+      return options.task === "handle" ? task : this.#follow(task, member, options, startedAt);
+    }
     const result = answer as CallToolResult;
     if (tool.outputSchema !== undefined) await this.#checkOutput(member, found, result);
-    return result;
+    return options.task === "handle" ? finishedTask(server, result) : result;
+  }
+
+  /** A task that another process, or an earlier call, left behind. */
+  task(server: string, id: string): ToolTask {
+    return new RemoteTask(this.#members.get(server), this.#clock, id);
+  }
+
+  #taskOf(member: Member, found: PoolTool, answer: object): RemoteTask {
+    const task = readTask(member.name, "tools/call", answer);
+    const { outputSchema } = found.tool;
+    const check = (result: CallToolResult): Promise<void> =>
+      outputSchema === undefined ? Promise.resolve() : this.#checkOutput(member, found, result);
+    return new RemoteTask(member, this.#clock, task.taskId, { task, check });
+  }
+
+  /** As if the call had been answered at once: in its own time, and cancelled when its caller gives it up. */
+  async #follow(
+    task: RemoteTask,
+    member: Member,
+    options: CallOptions,
+    startedAt: number,
+  ): Promise<CallToolResult> {
+    const limitMs = options.totalTimeoutMs ?? member.server.timeouts.totalTimeoutMs;
+    const leftMs = Math.max(1, startedAt + limitMs - this.#clock.now());
+    try {
+      return await task.result({ ...options, totalTimeoutMs: leftMs });
+    } catch (error) {
+      // Nobody else has the handle: what goes on there would go on for nobody.
+      if (!isOver(task)) void task.cancel().catch(() => {});
+      throw error instanceof McpConnectionError ? this.#outcomeUnknown(task, error) : error;
+    }
+  }
+
+  #outcomeUnknown({ server, id }: RemoteTask, cause: McpConnectionError): McpOutcomeUnknownError {
+    return new McpOutcomeUnknownError(
+      `server "${server}" runs the call as a task, and cannot be asked about it any more; pool.task("${server}", ${JSON.stringify(id)}) finds it again (${cause.message})`,
+      { server, method: "tools/call", sent: "yes", cause },
+    );
   }
 
   /** For a name that the catalogue does not have: its server may not have been asked yet. Takes of the call's time. */
@@ -76,4 +142,10 @@ export class ToolCalls {
       { server: member.name, method: "tools/call", sent: "yes" },
     );
   }
+}
+
+function isOver({ state }: RemoteTask): boolean {
+  return (
+    state?.status === "completed" || state?.status === "failed" || state?.status === "cancelled"
+  );
 }

@@ -1,6 +1,6 @@
-// The shapes of MCP that a client reads and writes, as a superset over the session revisions:
-// newer fields are optional, unknown fields are kept.
-// https://github.com/modelcontextprotocol/modelcontextprotocol/blob/main/schema/2025-11-25/schema.ts
+// The shapes of MCP that a client reads and writes, as a superset over all revisions:
+// fields that one of them lacks are optional, unknown fields are kept.
+// https://github.com/modelcontextprotocol/modelcontextprotocol/blob/main/schema/2026-07-28/schema.ts
 
 export type JsonObject = { [key: string]: unknown };
 
@@ -73,6 +73,17 @@ export interface InitializeResult {
   capabilities: ServerCapabilities;
   serverInfo: Implementation;
   instructions?: string;
+  _meta?: Meta;
+}
+
+/** 2026-07-28: what a server says of itself to whoever asks. */
+export interface DiscoverResult {
+  supportedVersions: string[];
+  capabilities: ServerCapabilities;
+  instructions?: string;
+  /** Milliseconds for which this may be taken as true. */
+  ttlMs?: number;
+  cacheScope?: "public" | "private";
   _meta?: Meta;
 }
 
@@ -278,7 +289,8 @@ export interface ElicitFormParams {
 export interface ElicitUrlParams {
   mode: "url";
   message: string;
-  elicitationId: string;
+  /** 2025-11-25 only. */
+  elicitationId?: string;
   url: string;
   _meta?: Meta;
 }
@@ -355,4 +367,26 @@ export interface Task {
   ttl: number | null;
   /** Milliseconds. */
   pollInterval?: number;
+}
+
+/** 2026-07-28: what a server asks for instead of answering, by keys of its own. */
+export interface InputRequests {
+  [key: string]: { method: string; params?: JsonObject };
+}
+
+export type TaskStatus = "working" | "input_required" | "completed" | "failed" | "cancelled";
+
+/** The task extension of 2026-07-28, `io.modelcontextprotocol/tasks`. */
+export interface TaskState {
+  taskId: string;
+  status: TaskStatus;
+  /** For people. */
+  statusMessage?: string;
+  /** ISO 8601. */
+  createdAt?: string;
+  lastUpdatedAt?: string;
+  /** Milliseconds after `createdAt` when the server may forget it; `null`: never. */
+  ttlMs?: number | null;
+  /** How long to wait between polls, milliseconds. */
+  pollIntervalMs?: number;
 }

@@ -34,7 +34,7 @@ describe("fault 55: closeAll", () => {
     const connecting = pool.connect();
     const adding = failure(pool.addClient("added", server.url));
     const calling = failure(pool.call("s", "ping"));
-    await server.until((one) => one.requestsOf("initialize").length === 2);
+    await server.until((one) => one.requestsOf("server/discover").length === 2);
     await pool.closeAll();
     expect((await connecting).failed["s"]).toBeInstanceOf(McpClosedError);
     expect(await adding).toBeInstanceOf(McpClosedError);
@@ -218,7 +218,7 @@ describe("fault 55: the process of a closed pool ends by itself, with code 0", (
     [
       "during connect",
       { onRequest: () => true },
-      (server) => server.until((one) => one.requestsOf("initialize").length === 1),
+      (server) => server.until((one) => one.requestsOf("server/discover").length === 1),
     ],
     [
       "during reconnect",

@@ -31,7 +31,7 @@ describe("a name that is removed and given again", () => {
     const good = await serve();
     const pool = poolOf({});
     const first = failure(pool.addClient("a", hanging.url));
-    await hanging.until((server) => server.requestsOf("initialize").length === 1);
+    await hanging.until((server) => server.requestsOf("server/discover").length === 1);
     const removing = pool.removeClient("a", { drainMs: 0 });
     await pool.addClient("a", good.url);
     expect(await first).toMatchObject({ code: "CLOSED", server: "a" });

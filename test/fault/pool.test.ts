@@ -42,7 +42,7 @@ describe("fault 50: one server dead, one hanging, eight good", () => {
       });
     });
     const connecting = pool.connect().finally(() => (isReported = true));
-    await hanging.until((server) => server.requestsOf("initialize").length > 0);
+    await hanging.until((server) => server.requestsOf("server/discover").length > 0);
     await eightConnected;
     const results = await Promise.all(
       goodNames.map((key) => pool.callTool(`${key}__echo`, { key })),

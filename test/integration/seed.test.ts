@@ -307,7 +307,8 @@ test.each(SESSION_VERSIONS)(
     const [session] = server.sessions;
     await pool.closeAll();
 
-    const [first, ...rest] = server.requests;
+    const [probe, first, ...rest] = server.requests;
+    expect(probe?.body).toMatchObject({ method: "server/discover" });
     expect(first?.body).toMatchObject({ method: "initialize" });
     expect(first?.headers["mcp-session-id"]).toBeUndefined();
     expect(first?.body?.params?.["capabilities"]).not.toHaveProperty("tools");

@@ -127,7 +127,12 @@ test("a memory pair is a server in a few lines, and its close is a lost connecti
       reply({ protocolVersion: "2025-11-25", capabilities, serverInfo });
     } else if (message.method === "tools/list") {
       reply({ tools: [{ name: "t", inputSchema: { type: "object" } }] });
-    } else server.close();
+    } else if (message.method === "tools/call") {
+      server.close();
+    } else {
+      const error = { code: -32601, message: "no such method" };
+      server.send({ jsonrpc: "2.0", id: message.id, error });
+    }
   });
   await using pool = new McpClientPool();
   await pool.addClient("s", { transport: client });
@@ -136,5 +141,11 @@ test("a memory pair is a server in a few lines, and its close is a lost connecti
     code: "OUTCOME_UNKNOWN",
     sent: expect.stringMatching(/^(yes|unknown)$/) as unknown,
   });
-  expect(seen).toEqual(["initialize", "notifications/initialized", "tools/list", "tools/call"]);
+  expect(seen).toEqual([
+    "server/discover",
+    "initialize",
+    "notifications/initialized",
+    "tools/list",
+    "tools/call",
+  ]);
 });

@@ -23,6 +23,7 @@ import type {
   McpTimeoutError,
   McpToolNotFoundError,
   McpUnsupportedError,
+  CachedCallOptions,
   CallOptions,
   CallToolResult,
   Completion,
@@ -55,6 +56,7 @@ import type {
   ServerStatus,
   StdioServerConfig,
   Tool,
+  ToolCallOptions,
   Transport,
 } from "mcp-client-pool";
 import { describe, expectTypeOf, test } from "vitest";
@@ -90,13 +92,14 @@ describe("McpClientPool", () => {
   test("tools: a read-only snapshot, and calls by name", () => {
     expectTypeOf<Pool["allTools"]>().toEqualTypeOf<readonly PoolTool[]>();
     expectTypeOf<Pool["listTools"]>().toEqualTypeOf<
-      (name?: string, options?: CallOptions) => Promise<readonly PoolTool[]>
+      (name?: string, options?: CachedCallOptions) => Promise<readonly PoolTool[]>
     >();
-    expectTypeOf<Pool["callTool"]>().parameters.toEqualTypeOf<
+    // Of the overload for results; the other gives handles.
+    expectTypeOf<Parameters<Pool["callTool"]>>().toEqualTypeOf<
       [
         name: string,
         args?: { readonly [key: string]: unknown } | undefined,
-        options?: CallOptions | undefined,
+        options?: ToolCallOptions | undefined,
       ]
     >();
     expectTypeOf<Returned<"callTool">>().toEqualTypeOf<Promise<CallToolResult>>();
@@ -299,6 +302,8 @@ describe("errors", () => {
       | "AUTH_REQUIRED"
       | "AUTH_FAILED"
       | "INSUFFICIENT_SCOPE"
+      | "INPUT_FAILED"
+      | "TASK_CANCELLED"
       | "OVERLOADED"
       | "CIRCUIT_OPEN"
       | "SERVER_NOT_FOUND"

@@ -2,12 +2,12 @@
 // https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle
 
 import { McpProtocolError, McpResponseError } from "../../core/errors.ts";
-import { INVALID_PARAMS } from "../../jsonrpc/messages.ts";
 import type { ResponseHead } from "../../jsonrpc/transport.ts";
 import type { InitializeResult } from "../../spec/types.ts";
-import { isSessionVersion, LATEST_SESSION_VERSION, SESSION_VERSIONS } from "../../spec/versions.ts";
+import { isSessionVersion, SESSION_VERSIONS } from "../../spec/versions.ts";
 import type { SessionVersion } from "../../spec/versions.ts";
 import type { EraHost } from "../era.ts";
+import { supportedOf } from "../classify.ts";
 import { clientCapabilities } from "../handlers.ts";
 
 export interface Handshake {
@@ -22,10 +22,11 @@ export interface Handshake {
  *
  * @throws {McpProtocolError} if the answer is no InitializeResult, or names a revision that we do not speak.
  */
-export async function initialize(host: EraHost, signal: AbortSignal): Promise<Handshake> {
-  const wanted: SessionVersion = isSessionVersion(host.protocol)
-    ? host.protocol
-    : LATEST_SESSION_VERSION;
+export async function initialize(
+  host: EraHost,
+  wanted: SessionVersion,
+  signal: AbortSignal,
+): Promise<Handshake> {
   try {
     return await offer(host, wanted, signal);
   } catch (error) {
@@ -45,7 +46,7 @@ async function offer(
     method: "initialize",
     params: {
       protocolVersion,
-      capabilities: clientCapabilities(host.handlers),
+      capabilities: clientCapabilities(host.handlers, { listChanged: true }),
       clientInfo: host.clientInfo,
     },
     limits: { silenceMs: host.handshakeMs, totalMs: host.handshakeMs },
@@ -91,8 +92,7 @@ async function offer(
 
 /** A server that refuses the revision says which it has (2.13): the newest that both know, if it is another. */
 function mutualVersion(error: unknown, refused: SessionVersion): SessionVersion | undefined {
-  if (!(error instanceof McpResponseError) || error.rpcCode !== INVALID_PARAMS) return undefined;
-  const supported = (error.data as { supported?: unknown } | undefined)?.supported;
-  if (!Array.isArray(supported)) return undefined;
+  if (!(error instanceof McpResponseError)) return undefined;
+  const supported = supportedOf(error.data);
   return SESSION_VERSIONS.findLast((version) => version !== refused && supported.includes(version));
 }

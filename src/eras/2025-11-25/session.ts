@@ -4,10 +4,11 @@
 import { untilAborted } from "../../core/abort.ts";
 import { McpHttpError, McpResponseError } from "../../core/errors.ts";
 import type { McpError } from "../../core/errors.ts";
-import { METHOD_NOT_FOUND } from "../../jsonrpc/messages.ts";
+import { HEADER_MISMATCH, METHOD_NOT_FOUND, UNSUPPORTED_VERSION } from "../../jsonrpc/messages.ts";
 import type { HeaderList } from "../../jsonrpc/transport.ts";
 import type { Implementation, LogLevel, ServerCapabilities } from "../../spec/types.ts";
-import type { Era, EraHost, EraRequest, EraSession, ListKind } from "../era.ts";
+import type { SessionVersion } from "../../spec/versions.ts";
+import type { Agreement, EraHost, EraRequest, EraSession, ListKind } from "../era.ts";
 import { ChangeStream } from "./changes.ts";
 import { initialize } from "./handshake.ts";
 import type { Handshake } from "./handshake.ts";
@@ -24,25 +25,36 @@ const END_SESSION_MS = 2_000;
  */
 const SDK_NO_SESSION = -32000;
 
-export const sessionEra: Era = {
-  async connect(host, signal) {
-    let contentArrays = false;
-    const urls = new UrlElicitation(host);
-    const inbound = createInbound(host, () => contentArrays);
-    inbound.onElicitationComplete = (id) => urls.complete(id);
-    host.peer.handlers = inbound;
-    const handshake = await initialize(host, signal);
-    contentArrays = handshake.version === "2025-11-25";
-    const session = new SessionEraSession(host, handshake, urls);
-    try {
-      await untilAborted(signal, session.begin());
-    } catch (error) {
-      await session.close();
-      throw error;
-    }
-    return session;
-  },
-};
+/** What servers of the stateless era alone answer to a request of a session: they reject it unread. */
+const STATELESS_ONLY: ReadonlySet<number> = new Set([HEADER_MISMATCH, UNSUPPORTED_VERSION]);
+
+/** Offers a revision with `initialize`; the session begins when the server's answer is accepted. */
+export async function offerSession(
+  host: EraHost,
+  version: SessionVersion,
+  signal: AbortSignal,
+): Promise<Agreement> {
+  let contentArrays = false;
+  const urls = new UrlElicitation(host);
+  const inbound = createInbound(host, () => contentArrays);
+  inbound.onElicitationComplete = (id) => urls.complete(id);
+  host.peer.handlers = inbound;
+  const handshake = await initialize(host, version, signal);
+  return {
+    async begin(beginSignal) {
+      contentArrays = handshake.version === "2025-11-25";
+      host.peer.handlers = inbound;
+      const session = new SessionEraSession(host, handshake, urls);
+      try {
+        await untilAborted(beginSignal, session.begin());
+      } catch (error) {
+        await session.close();
+        throw error;
+      }
+      return session;
+    },
+  };
+}
 
 class SessionEraSession implements EraSession {
   readonly era = "session";
@@ -111,7 +123,26 @@ class SessionEraSession implements EraSession {
     await this.#ask("logging/setLevel", { level });
   }
 
+  async ping(signal: AbortSignal): Promise<void> {
+    const { peer, handshakeMs } = this.#host;
+    await peer
+      .request({
+        method: "ping",
+        limits: { silenceMs: handshakeMs, totalMs: handshakeMs },
+        signal,
+        cancel: "close",
+      })
+      .catch((error: unknown) => {
+        const answered = error instanceof McpResponseError && !this.isSessionLost(error);
+        if (!answered) throw error;
+      });
+  }
+
   isSessionLost(error: unknown): boolean {
+    // The server was replaced by one without sessions (2.7, from the other side).
+    if (error instanceof McpResponseError && error.status === 400) {
+      if (STATELESS_ONLY.has(error.rpcCode)) return true;
+    }
     if (!this.#hasSessionId) return false;
     if (error instanceof McpHttpError) return error.status === 404;
     if (!(error instanceof McpResponseError)) return false;

@@ -11,7 +11,7 @@ import {
 } from "../../core/errors.ts";
 import type { ServerCapabilities, Task, Tool } from "../../spec/types.ts";
 import type { EraHost, EraRequest } from "../era.ts";
-import { CallTime } from "./call-time.ts";
+import { CallTime } from "../call-time.ts";
 
 /** Between polls, when the server names no interval; and the bounds of what it may name, milliseconds. */
 const POLL = { defaultMs: 1_000, minMs: 50, maxMs: 30_000 };

@@ -7,12 +7,15 @@ import { RpcError } from "../../jsonrpc/inbound.ts";
 import type { ElicitUrlParams } from "../../spec/types.ts";
 import { elicit } from "../elicitation.ts";
 import type { EraHost, EraRequest } from "../era.ts";
-import { CallTime } from "./call-time.ts";
+import { CallTime } from "../call-time.ts";
 
 const URL_ELICITATION_REQUIRED = -32042;
 
 /** How often one call may be sent back to the person (7.23: a bounded number of times). */
 const MAX_ROUNDS = 3;
+
+/** A visit of which the server reports the end, by this id. */
+type Visit = ElicitUrlParams & { readonly elicitationId: string };
 
 /** Asks the person, waits for completions, and repeats the call. */
 export class UrlElicitation {
@@ -51,7 +54,7 @@ export class UrlElicitation {
   }
 
   async #visitAll(
-    wanted: readonly ElicitUrlParams[],
+    wanted: readonly Visit[],
     call: EraRequest,
     signal: AbortSignal,
   ): Promise<boolean> {
@@ -97,12 +100,12 @@ export class UrlElicitation {
   }
 }
 
-function elicitationsOf(error: unknown): ElicitUrlParams[] | undefined {
+function elicitationsOf(error: unknown): Visit[] | undefined {
   if (!(error instanceof McpResponseError) || error.rpcCode !== URL_ELICITATION_REQUIRED) return;
   const { elicitations } = (error.data ?? {}) as { elicitations?: unknown };
   if (!Array.isArray(elicitations) || elicitations.length === 0) return undefined;
   const usable = elicitations.every(
     (one: Partial<ElicitUrlParams> | null) => typeof one?.elicitationId === "string",
   );
-  return usable ? (elicitations as ElicitUrlParams[]) : undefined;
+  return usable ? (elicitations as Visit[]) : undefined;
 }

@@ -1,6 +1,5 @@
 // A stream opened by GET: to listen, to resume, and the one of HTTP+SSE. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#listening-for-messages-from-the-server
 
-import type { Dispatcher } from "undici";
 import type { McpError } from "../../core/errors.ts";
 import type { HeaderList } from "../../jsonrpc/transport.ts";
 import type { HttpContext } from "./context.ts";
@@ -30,7 +29,6 @@ export class EventStream extends HttpRequest {
   protected readonly rpcMethod = undefined;
   readonly #headers: string[];
   readonly #owner: EventStreamOwner;
-  #dispatcher: Dispatcher | undefined;
   #isOpen = false;
 
   constructor(
@@ -55,8 +53,7 @@ export class EventStream extends HttpRequest {
   }
 
   protected dispatch(origin: string, path: string): void {
-    this.#dispatcher ??= this.context.sockets.acquireStream();
-    this.#dispatcher.dispatch(
+    this.ownSockets.dispatch(
       {
         origin,
         path,
@@ -69,13 +66,6 @@ export class EventStream extends HttpRequest {
       },
       this,
     );
-  }
-
-  protected override onOver(): void {
-    const dispatcher = this.#dispatcher;
-    this.#dispatcher = undefined;
-    // Not from inside the parser that reports the end of the very socket that goes.
-    if (dispatcher !== undefined) queueMicrotask(() => this.context.sockets.release(dispatcher));
   }
 
   protected onAnswer(): void {

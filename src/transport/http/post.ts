@@ -41,7 +41,8 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
   }
 
   protected dispatch(origin: string, path: string): void {
-    this.context.sockets.calls.dispatch(
+    const { sockets } = this.context;
+    (this.#exchange.isLongLived === true ? this.ownSockets : sockets.calls).dispatch(
       {
         origin,
         path,

@@ -43,6 +43,7 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
   #chunks: Buffer[] = [];
   #reader: EventReader | undefined;
   #redirects = 0;
+  #ownSockets: Dispatcher | undefined;
 
   constructor(context: HttpContext, url: URL) {
     super();
@@ -68,6 +69,11 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
 
   /** Nothing more happens on the wire. */
   protected onOver(): void {}
+
+  /** Sockets of its own, for a stream that stays open; given back when the request is over. */
+  protected get ownSockets(): Dispatcher {
+    return (this.#ownSockets ??= this.context.sockets.acquireStream());
+  }
 
   /** Sends; failures are reported later, never from inside this call. */
   protected run(): void {
@@ -312,6 +318,10 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
     this.#reader?.stop();
     if (isAborted) this.#controller?.abort(ABANDONED);
     this.#controller = undefined;
+    const own = this.#ownSockets;
+    this.#ownSockets = undefined;
+    // Not from inside the parser that reports the end of the very socket that goes.
+    if (own !== undefined) queueMicrotask(() => this.context.sockets.release(own));
     this.onOver();
   }
 }

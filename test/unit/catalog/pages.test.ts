@@ -3,6 +3,8 @@ import { listAll } from "../../../src/catalog/pages.ts";
 import type { Connection } from "../../../src/connection/connection.ts";
 import { resolveServer } from "../../../src/connection/options.ts";
 import { McpConnectionError, McpResponseError } from "../../../src/core/errors.ts";
+import { ResponseCache } from "../../../src/catalog/response-cache.ts";
+import { ManualClock } from "../../support/manual-clock.ts";
 import { rejection } from "../fakes.ts";
 
 type Page = object | Error;
@@ -19,8 +21,13 @@ function connectionOf(page: (cursor: unknown, request: number) => Page, pages = 
       return result;
     },
   };
+  const cache = new ResponseCache({
+    store: new Map(),
+    clock: new ManualClock(),
+    onWarning: () => {},
+  });
   const list = (): Promise<unknown[]> =>
-    listAll(connection as unknown as Connection, "tools/list", "tools");
+    listAll({ connection: connection as unknown as Connection, cache }, "tools/list", "tools");
   return { list, asked };
 }
 

@@ -8,6 +8,7 @@ import { TRANSITIONS } from "../../../src/connection/state.ts";
 import type { ConnectionStateName } from "../../../src/connection/state.ts";
 import { McpConnectionError } from "../../../src/core/errors.ts";
 import type { McpError } from "../../../src/core/errors.ts";
+import { GuardedStore } from "../../../src/core/guarded-store.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { FakeDuplex, FakeHttp, initializeResult } from "../fakes.ts";
 import type { Script, Sent } from "../fakes.ts";
@@ -73,6 +74,13 @@ export class Backend {
   }
 }
 
+/** What becomes of a connection once its era is known: how that is found out is tested elsewhere. */
+const SESSIONS = { protocol: "legacy" } as const;
+
+function memoryStore(clock: ManualClock): GuardedStore {
+  return new GuardedStore(new Map(), clock, () => {});
+}
+
 const DEPENDENCIES = {
   clientInfo: { name: "test", version: "1" },
   handlers: { sampling: { tools: false, context: false } },
@@ -94,12 +102,13 @@ export function supervise(
   const states: ConnectionStateName[] = [];
   const warnings: unknown[] = [];
   const supervisor = new Supervisor(
-    resolveServer(options.name ?? "s", config),
-    { clock, ...DEPENDENCIES },
+    resolveServer(options.name ?? "s", config, SESSIONS),
+    { clock, store: memoryStore(clock), ...DEPENDENCIES },
     {
       onSession: async () => {},
       onListChanged: () => {},
       onResourceUpdated: () => {},
+      onMissed: () => {},
       onLog: () => {},
       onWarning: (message) => void warnings.push(message),
       ...options.events,
@@ -125,13 +134,14 @@ export function connect(config: object): {
   const sessions: boolean[] = [];
   const warnings: unknown[] = [];
   const connection = new Connection(
-    resolveServer("s", config),
-    { clock, ...DEPENDENCIES },
+    resolveServer("s", config, SESSIONS),
+    { clock, store: memoryStore(clock), ...DEPENDENCIES },
     {
       onState: (next) => states.push(next),
       onSession: (renewed) => sessions.push(renewed),
       onListChanged: () => {},
       onResourceUpdated: () => {},
+      onMissed: () => {},
       onLog: () => {},
       onWarning: (message) => void warnings.push(message),
     },

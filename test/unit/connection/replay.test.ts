@@ -232,7 +232,7 @@ describe("classes (8.6)", () => {
     expect(replayClassOf(method, undefined, false)).toBe("safe");
   });
 
-  test.each(["tools/call", "tasks/cancel", "custom/method", "TOOLS/LIST", ""])(
+  test.each(["tools/call", "tasks/create", "custom/method", "TOOLS/LIST", ""])(
     "%j is not",
     (method) => {
       expect(replayClassOf(method, undefined, true)).toBe("unsafe");

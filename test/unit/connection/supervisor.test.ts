@@ -125,7 +125,10 @@ describe("attempts", () => {
     backend.initialize = () => {};
     const { clock, supervisor } = supervise(STDIO);
     const waiting = watch(supervisor.connect());
-    await clock.run(20_000);
+    // A child process has a minute: it may have to be downloaded first (fault 49).
+    await clock.run(59_999);
+    expect(waiting.error).toBeUndefined();
+    await clock.run(1);
     expect(waiting.error).toMatchObject({ code: "TIMEOUT" });
     expect(supervisor.state).toBe("backoff");
     expect(backend.duplexes[0]?.closeCount).toBe(1);

@@ -3,7 +3,8 @@
 import { vi } from "vitest";
 import type { EraEvents, EraHost, EraSession } from "../../../src/eras/era.ts";
 import type { ClientHandlers, HandlerContext } from "../../../src/eras/handlers.ts";
-import { sessionEra } from "../../../src/eras/2025-11-25/session.ts";
+import { offerSession } from "../../../src/eras/2025-11-25/session.ts";
+import type { SessionVersion } from "../../../src/spec/versions.ts";
 import { Peer } from "../../../src/jsonrpc/peer.ts";
 import type { RpcError } from "../../../src/jsonrpc/inbound.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
@@ -48,6 +49,7 @@ export async function hostOver(
   const events = {
     onListChanged: vi.fn<EraEvents["onListChanged"]>(),
     onResourceUpdated: vi.fn<EraEvents["onResourceUpdated"]>(),
+    onMissed: vi.fn<EraEvents["onMissed"]>(),
     onLog: vi.fn<EraEvents["onLog"]>(),
     onSessionLost: vi.fn<EraEvents["onSessionLost"]>(),
     onWarning: vi.fn<EraEvents["onWarning"]>(),
@@ -69,6 +71,16 @@ export async function hostOver(
   return { clock, host, peer, events, strays };
 }
 
+/** `initialize`, and what follows it. */
+export async function connectSession(
+  host: EraHost,
+  signal: AbortSignal,
+  version: SessionVersion = "2025-11-25",
+): Promise<EraSession> {
+  const agreement = await offerSession(host, version, signal);
+  return agreement.begin(signal);
+}
+
 /** Answers `initialize` and keeps whatever script the test sets afterwards. */
 export async function sessionOver(
   transport: FakeHttp | FakeDuplex,
@@ -82,6 +94,6 @@ export async function sessionOver(
     sent.head(200, sessionId === undefined ? {} : { "mcp-session-id": sessionId });
     return sent.reply(initializeResult(capabilities, version));
   };
-  const session = await sessionEra.connect(era.host, new AbortController().signal);
+  const session = await connectSession(era.host, new AbortController().signal);
   return { ...era, session };
 }

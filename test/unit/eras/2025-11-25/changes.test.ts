@@ -1,11 +1,10 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { McpConnectionError, McpHttpError } from "../../../../src/core/errors.ts";
 import type { EraHost } from "../../../../src/eras/era.ts";
-import { sessionEra } from "../../../../src/eras/2025-11-25/session.ts";
 import type { ListenEnd } from "../../../../src/jsonrpc/transport.ts";
 import { settled } from "../../../support/manual-clock.ts";
 import { FakeHttp, initializeResult } from "../../fakes.ts";
-import { hostOver, NO_HANDLERS, sessionOver } from "../harness.ts";
+import { connectSession, hostOver, NO_HANDLERS, sessionOver } from "../harness.ts";
 
 const CHANGES = { tools: { listChanged: true }, prompts: { listChanged: true }, resources: {} };
 
@@ -78,9 +77,9 @@ describe("opening (3.13, 3.14, 3.15)", () => {
     const { host, clock } = await hostOver(transport, { listen: true });
     transport.script = (sent) => sent.reply(initializeResult());
     let isOpen = false;
-    const connecting = sessionEra
-      .connect(host, new AbortController().signal)
-      .then(() => (isOpen = true));
+    const connecting = connectSession(host, new AbortController().signal).then(
+      () => (isOpen = true),
+    );
     await clock.run(999);
     expect(isOpen).toBe(false);
     await clock.run(1);

@@ -2,13 +2,13 @@ import { beforeEach, describe, expect, test } from "vitest";
 import { McpHttpError, McpProtocolError, McpResponseError } from "../../../../src/core/errors.ts";
 import { initialize } from "../../../../src/eras/2025-11-25/handshake.ts";
 import type { Handshake } from "../../../../src/eras/2025-11-25/handshake.ts";
-import { sessionEra } from "../../../../src/eras/2025-11-25/session.ts";
 import type { EraHost } from "../../../../src/eras/era.ts";
 import { SESSION_VERSIONS } from "../../../../src/spec/versions.ts";
+import type { SessionVersion } from "../../../../src/spec/versions.ts";
 import { settled } from "../../../support/manual-clock.ts";
 import { FakeHttp, initializeResult, rejection } from "../../fakes.ts";
 import type { Sent } from "../../fakes.ts";
-import { hostOver, sessionOver } from "../harness.ts";
+import { connectSession, hostOver, sessionOver } from "../harness.ts";
 
 let transport: FakeHttp;
 const { signal } = new AbortController();
@@ -17,10 +17,14 @@ beforeEach(() => {
   transport = new FakeHttp();
 });
 
-async function shake(script: (sent: Sent) => void, options?: Partial<EraHost>): Promise<Handshake> {
+async function shake(
+  script: (sent: Sent) => void,
+  options?: Partial<EraHost>,
+  wanted: SessionVersion = "2025-11-25",
+): Promise<Handshake> {
   const { host } = await hostOver(transport, options);
   transport.script = script;
-  return initialize(host, signal);
+  return initialize(host, wanted, signal);
 }
 
 const offered = (): unknown[] =>
@@ -52,9 +56,7 @@ describe("revisions (2.6, 2.10)", () => {
   );
 
   test("a configured revision is the one offered", async () => {
-    await shake((sent) => sent.reply(initializeResult({}, "2025-03-26")), {
-      protocol: "2025-03-26",
-    });
+    await shake((sent) => sent.reply(initializeResult({}, "2025-03-26")), {}, "2025-03-26");
     expect(offered()).toEqual(["2025-03-26"]);
   });
 });
@@ -75,15 +77,19 @@ describe("a server that refuses the revision (2.13)", () => {
     expect(new Set(ids).size).toBe(2);
   });
 
-  test.each<[string, unknown, number?]>([
+  test.each([-32022, -32000, -32603])("with code %i too (L4)", async (code) => {
+    const { version } = await shake(refuse(["2025-06-18"], code));
+    expect(version).toBe("2025-06-18");
+  });
+
+  test.each<[string, unknown]>([
     ["names nothing that we know", ["2099-01-01"]],
     ["names only the one it refused", ["2025-11-25"]],
     ["names nothing", []],
     ["says nothing of use", "2025-06-18"],
     ["says null", null],
-    ["uses another code", ["2025-06-18"], -32603],
-  ])("and %s is not asked again", async (_, supported, code) => {
-    const error = await rejection(shake(refuse(supported, code)));
+  ])("and %s is not asked again", async (_, supported) => {
+    const error = await rejection(shake(refuse(supported)));
     expect(error).toBeInstanceOf(McpResponseError);
     expect(offered()).toHaveLength(1);
   });
@@ -170,7 +176,7 @@ describe("the session id (3.8, 3.12)", () => {
 describe("time and will", () => {
   test("the limit is the handshake's, and initialize is not cancelled on the wire (2.11)", async () => {
     const { host, clock, peer } = await hostOver(transport);
-    const shaking = initialize(host, signal);
+    const shaking = initialize(host, "2025-11-25", signal);
     clock.advance(5_000);
     expect(await rejection(shaking)).toMatchObject({ code: "TIMEOUT", timeoutMs: 5_000 });
     expect(transport.of("notifications/cancelled")).toEqual([]);
@@ -179,7 +185,7 @@ describe("time and will", () => {
 
   test("a ping before the answer is answered, anything else is not offered (2.11, 7.1)", async () => {
     const { host } = await hostOver(transport);
-    const connecting = sessionEra.connect(host, signal);
+    const connecting = connectSession(host, signal);
     transport.ask("p", "ping");
     transport.ask("r", "roots/list");
     await settled();

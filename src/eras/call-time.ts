@@ -1,21 +1,21 @@
 // The time of a call that is made of several requests: one total limit and one signal over all of them.
 
-import { withLimit } from "../../core/limit.ts";
-import { McpTimeoutError } from "../../core/errors.ts";
-import { describeRequest } from "../../jsonrpc/pending.ts";
-import type { CallLimits } from "../../jsonrpc/run-call.ts";
-import type { EraHost, EraRequest } from "../era.ts";
+import { withLimit } from "../core/limit.ts";
+import { McpTimeoutError } from "../core/errors.ts";
+import { describeRequest } from "../jsonrpc/pending.ts";
+import type { CallLimits } from "../jsonrpc/run-call.ts";
+import type { EraHost, EraRequest } from "./era.ts";
 
 export class CallTime {
   readonly #host: EraHost;
   readonly #call: EraRequest;
   readonly #endsAt: number;
 
-  /** Starts the total limit. */
-  constructor(host: EraHost, call: EraRequest) {
+  /** The total limit runs from `startedAt` on. */
+  constructor(host: EraHost, call: EraRequest, startedAt: number = host.clock.now()) {
     this.#host = host;
     this.#call = call;
-    this.#endsAt = host.clock.now() + call.limits.totalMs;
+    this.#endsAt = startedAt + call.limits.totalMs;
   }
 
   get leftMs(): number {

@@ -1,0 +1,82 @@
+// Which era a server speaks, remembered by where it is and as whom it is asked: a restart needs no probe.
+
+import type { Clock } from "../core/clock.ts";
+import type { GuardedStore } from "../core/guarded-store.ts";
+import { isDiscoverResult } from "../eras/classify.ts";
+import type { EraMemory, KnownEra } from "../eras/negotiate.ts";
+import type { DiscoverResult } from "../spec/types.ts";
+import { isStatelessVersion } from "../spec/versions.ts";
+
+/** A server may learn the other era beside its own: after this it is asked again, milliseconds. */
+const KEPT_MS = 24 * 60 * 60 * 1_000;
+
+/** As it lies in the store. */
+interface Stored {
+  readonly era: "session" | "stateless";
+  readonly version?: string;
+  readonly discovered?: DiscoverResult | undefined;
+  /** Milliseconds since the Unix epoch. */
+  readonly at: number;
+}
+
+export class StoredEraMemory implements EraMemory {
+  readonly #server: string;
+  readonly #key: string;
+  readonly #store: GuardedStore;
+  readonly #clock: Clock;
+  /** A store may take its time: what was refuted is not believed again before something new is known. */
+  #isForgotten = false;
+
+  /** @param principal who asks whom, as a hash */
+  constructor(server: string, principal: string, store: GuardedStore, clock: Clock) {
+    this.#server = server;
+    this.#key = `era:${principal}`;
+    this.#store = store;
+    this.#clock = clock;
+  }
+
+  async recall(): Promise<KnownEra | undefined> {
+    if (this.#isForgotten) return undefined;
+    const stored = parse(await this.#store.get(this.#server, this.#key));
+    if (stored === undefined) return undefined;
+    const age = this.#clock.wallTime() - stored.at;
+    if (age < 0 || age >= KEPT_MS) return undefined;
+    const { era, version, discovered } = stored;
+    if (era === "session") return { era };
+    if (!isStatelessVersion(version)) return undefined;
+    const isFresh = discovered !== undefined && age < ttlOf(discovered);
+    return { era, version, discovered: isFresh ? discovered : undefined };
+  }
+
+  keep(known: KnownEra): void {
+    this.#isForgotten = false;
+    const stored: Stored = { ...known, at: this.#clock.wallTime() };
+    void this.#store.set(this.#server, this.#key, JSON.stringify(stored), KEPT_MS);
+  }
+
+  forget(): void {
+    this.#isForgotten = true;
+    void this.#store.delete(this.#server, this.#key);
+  }
+}
+
+function parse(text: string | undefined): Stored | undefined {
+  if (text === undefined) return undefined;
+  let value: Partial<Stored> | null;
+  try {
+    value = JSON.parse(text) as Partial<Stored> | null;
+  } catch {
+    return undefined;
+  }
+  const { era, at, discovered } = value ?? {};
+  const isWhole =
+    (era === "session" || era === "stateless") &&
+    Number.isFinite(at) &&
+    (discovered === undefined || (discovered !== null && isDiscoverResult(discovered)));
+  return isWhole ? (value as Stored) : undefined;
+}
+
+/** Absent, negative or no number: stale at once (9.2). */
+function ttlOf({ ttlMs }: DiscoverResult): number {
+  return typeof ttlMs === "number" && Number.isFinite(ttlMs) ? ttlMs : 0;
+}

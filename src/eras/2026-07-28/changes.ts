@@ -1,0 +1,381 @@
+// `subscriptions/listen`: the one stream on which a server reports changes of its lists and of subscribed resources.
+// https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/subscriptions
+
+import type { Timer } from "../../core/clock.ts";
+import {
+  McpConnectionError,
+  McpError,
+  McpHttpError,
+  McpUnsupportedError,
+} from "../../core/errors.ts";
+import type { RequestId } from "../../jsonrpc/messages.ts";
+import { NO_LIMITS } from "../../jsonrpc/run-call.ts";
+import { Backoff } from "../../resilience/backoff.ts";
+import type { BackoffOptions } from "../../resilience/backoff.ts";
+import type { ServerCapabilities } from "../../spec/types.ts";
+import type { EraHost } from "../era.ts";
+import type { Envelope } from "./envelope.ts";
+
+/** Between attempts to open it again after an abrupt end. */
+const REOPEN: BackoffOptions = { initialMs: 1_000, factor: 1.5, maxMs: 30_000, jitter: 0.2 };
+
+/** After so many attempts in a row without an acknowledgement it is given up; calls go on without it. */
+const MAX_FAILURES = 20;
+
+/** A stream that was open this long was a good one: its end is the first of a new series, milliseconds. */
+const STABLE_MS = 5_000;
+
+/** How long a connection waits for the first acknowledgement; then it goes on without, milliseconds. */
+const OPENING_MS = 1_000;
+
+/** How long the server may take to acknowledge, milliseconds; after that there is no limit (8.35). */
+const ACK_MS = 20_000;
+
+/** What is listened for (8.30); what is absent is not. */
+export interface ChangeFilter {
+  toolsListChanged?: boolean;
+  promptsListChanged?: boolean;
+  resourcesListChanged?: boolean;
+  resourceSubscriptions?: string[];
+}
+
+/** One `subscriptions/listen` on its way. */
+interface Listening {
+  readonly id: RequestId;
+  readonly filter: ChangeFilter;
+  readonly abort: AbortController;
+  readonly ackTimer: Timer;
+  openSince: number;
+  /** Resources whose changes the server has agreed to report. */
+  granted: readonly string[];
+  isOver: boolean;
+}
+
+interface Waiter {
+  readonly uri: string;
+  resolve(): void;
+  reject(error: Error): void;
+}
+
+export interface ChangeSubscriptionOptions {
+  readonly host: EraHost;
+  readonly envelope: () => Envelope;
+  readonly capabilities: () => ServerCapabilities;
+  /** Whether a failure says that the server does not speak this era any more. */
+  readonly isLost: (error: unknown) => boolean;
+  /** The stream was down for a while: what happened meanwhile is unknown. */
+  readonly onMissed: () => void;
+}
+
+export class ChangeSubscription {
+  readonly #options: ChangeSubscriptionOptions;
+  readonly #backoff: Backoff;
+  readonly #uris: Set<string> = new Set();
+  readonly #waiters: Set<Waiter> = new Set();
+  /** Acknowledged. */
+  #current: Listening | undefined;
+  /** Not acknowledged yet; takes the place of `#current` when it is. */
+  #next: Listening | undefined;
+  /** The one that was replaced last: what it still reports is no violation. */
+  #replacedId: RequestId | undefined;
+  #pause: Timer | undefined;
+  #isScheduled = false;
+  #isClosed = false;
+  #hasGap = false;
+  /** Attempts in a row that were not acknowledged. */
+  #failures = 0;
+  #opened: () => void = () => {};
+
+  constructor(options: ChangeSubscriptionOptions) {
+    this.#options = options;
+    this.#backoff = new Backoff(REOPEN, options.host.clock);
+  }
+
+  /** Resolves when the stream is acknowledged or refused, at the latest after {@link OPENING_MS}. */
+  open(): Promise<void> {
+    const { clock } = this.#options.host;
+    if (isEmpty(this.#filter())) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = clock.setTimer(resolve, OPENING_MS);
+      this.#opened = () => {
+        clock.clearTimer(timer);
+        resolve();
+      };
+      this.#start();
+    });
+  }
+
+  /** Opens it again if the server had ended it; for a server that was away and is back. */
+  resume(): void {
+    const isAlive = this.#current ?? this.#next ?? this.#pause;
+    if (this.#isClosed || isAlive !== undefined || isEmpty(this.#filter())) return;
+    this.#hasGap = true;
+    this.#failures = 0;
+    this.#start();
+  }
+
+  /**
+   * Resolves when the server has acknowledged it, through interruptions.
+   *
+   * @throws {McpUnsupportedError} if it acknowledges the stream without this resource; {@link McpConnectionError},
+   *   retryable, if the agreement with the server ends before.
+   */
+  subscribe(uri: string): Promise<void> {
+    if (this.#isClosed) return Promise.reject(this.#closedError());
+    if (this.#current?.granted.includes(uri) === true) return Promise.resolve();
+    this.#uris.add(uri);
+    return new Promise((resolve, reject) => {
+      this.#waiters.add({ uri, resolve, reject });
+      this.#schedule();
+    });
+  }
+
+  unsubscribe(uri: string): void {
+    this.#settle((waiter) => waiter.uri === uri, this.#closedError());
+    if (this.#uris.delete(uri) && !this.#isClosed) this.#schedule();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#clearPause();
+    for (const listening of [this.#current, this.#next]) {
+      if (listening !== undefined) this.#stop(listening);
+    }
+    this.#current = undefined;
+    this.#next = undefined;
+    this.#settle(() => true, this.#closedError());
+    this.#opened();
+  }
+
+  /** Whether `id` is that of a stream of ours; its type counts (8.32). */
+  has(id: unknown): boolean {
+    if (id === undefined) return false;
+    return id === this.#current?.id || id === this.#next?.id || id === this.#replacedId;
+  }
+
+  /** The server will report `honoured`, which may be less than was asked for (8.31). */
+  onAcknowledged(id: unknown, honoured: ChangeFilter): void {
+    const listening = this.#next;
+    if (listening === undefined || listening.id !== id) return;
+    const { clock, events } = this.#options.host;
+    clock.clearTimer(listening.ackTimer);
+    listening.openSince = clock.now();
+    const { resourceSubscriptions } = honoured;
+    if (Array.isArray(resourceSubscriptions)) listening.granted = resourceSubscriptions;
+    const replaced = this.#current;
+    this.#current = listening;
+    this.#next = undefined;
+    this.#failures = 0;
+    if (replaced !== undefined) {
+      this.#replacedId = replaced.id;
+      this.#stop(replaced);
+    }
+    const left = leftOut(listening.filter, honoured);
+    if (left.length > 0) events.onWarning(`the server will not report ${left.join(", ")}`);
+    this.#settleAcknowledged(listening);
+    this.#opened();
+    if (this.#hasGap) {
+      this.#hasGap = false;
+      this.#options.onMissed();
+    }
+  }
+
+  /** The server takes a stream down (8.34). A result for it may still come, and means the same. */
+  onCancelled(id: unknown): void {
+    for (const listening of [this.#current, this.#next]) {
+      if (listening?.id === id && listening !== undefined) this.#onEnd(listening, undefined);
+    }
+  }
+
+  /** Whatever changes in this turn goes into one new stream. */
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    queueMicrotask(() => {
+      this.#isScheduled = false;
+      if (!this.#isClosed) this.#start();
+    });
+  }
+
+  /** A new stream for what is wanted now; the old one goes on until the new one is acknowledged. */
+  #start(): void {
+    this.#clearPause();
+    if (this.#next !== undefined) this.#stop(this.#next);
+    this.#next = undefined;
+    const filter = this.#filter();
+    if (isEmpty(filter)) {
+      if (this.#current !== undefined) this.#stop(this.#current);
+      this.#current = undefined;
+      return;
+    }
+    const { host, envelope } = this.#options;
+    const { peer, clock, server } = host;
+    const method = "subscriptions/listen";
+    const params = { notifications: filter };
+    const listening: Listening = {
+      id: peer.allocateId(),
+      filter,
+      abort: new AbortController(),
+      ackTimer: clock.setTimer(() => {
+        this.#stop(listening, false);
+        const message = `server "${server}" did not acknowledge ${method} within ${ACK_MS} ms`;
+        const error = new McpConnectionError("CONNECTION_LOST", message, { server, method });
+        this.#onEnd(listening, error);
+      }, ACK_MS),
+      openSince: Infinity,
+      granted: [],
+      isOver: false,
+    };
+    this.#next = listening;
+    peer
+      .request({
+        method,
+        params: envelope().params(params),
+        id: listening.id,
+        limits: NO_LIMITS,
+        signal: listening.abort.signal,
+        // On a shared channel `#stop` tells the server, and only while the stream is believed to be open.
+        cancel: "close",
+        outbound: { headers: envelope().headers(method, params, []) },
+        isLongLived: true,
+      })
+      .then(
+        () => this.#onEnd(listening, undefined),
+        (error: unknown) => this.#onEnd(listening, error),
+      );
+  }
+
+  #stop(listening: Listening, isOver = true): void {
+    if (listening.isOver) return;
+    const { peer, clock, transport } = this.#options.host;
+    listening.isOver = isOver;
+    clock.clearTimer(listening.ackTimer);
+    listening.abort.abort();
+    if (transport.channel !== "duplex") return;
+    const params = { requestId: listening.id, reason: "no longer needed" };
+    peer.notify("notifications/cancelled", params).catch(() => {});
+  }
+
+  #onEnd(listening: Listening, error: unknown): void {
+    if (listening.isOver || this.#isClosed) return;
+    listening.isOver = true;
+    const { clock, events } = this.#options.host;
+    clock.clearTimer(listening.ackTimer);
+    const wasCurrent = this.#current === listening;
+    if (wasCurrent) this.#current = undefined;
+    else this.#next = undefined;
+    if (error === undefined) return this.#onGracefulEnd();
+    if (this.#options.isLost(error) && error instanceof McpError) {
+      this.#opened();
+      return events.onSessionLost(error);
+    }
+    if (wasCurrent) {
+      this.#hasGap = true;
+      if (clock.now() - listening.openSince >= STABLE_MS) this.#backoff.reset();
+    } else this.#failures += 1;
+    if (!isPassing(error) || this.#failures >= MAX_FAILURES) return this.#giveUp(error);
+    this.#opened();
+    // One that takes its place is on its way already.
+    if (this.#next !== undefined) return;
+    this.#clearPause();
+    this.#pause = clock.setTimer(() => this.#start(), this.#backoff.next(), true);
+  }
+
+  /** The server wants no more of it: left alone until there is a reason (8.34). */
+  #onGracefulEnd(): void {
+    this.#opened();
+    if (this.#next !== undefined) return;
+    this.#settle(() => true, this.#unsupported("the server ended the stream at once"));
+    if (this.#current !== undefined) return;
+    this.#options.host.events.onWarning(
+      "the server ended the change stream in good order: changes are seen after a reconnect",
+    );
+  }
+
+  #giveUp(error: unknown): void {
+    this.#opened();
+    this.#settle(() => true, error as Error);
+    // The old stream still reports what it was opened for.
+    if (this.#current !== undefined) return;
+    this.#options.host.events.onWarning(
+      "the change stream was refused or given up: changes are seen after a reconnect",
+      error,
+    );
+  }
+
+  #filter(): ChangeFilter {
+    const { listen } = this.#options.host;
+    const { tools, prompts, resources } = this.#options.capabilities();
+    const wants = (list: { listChanged?: boolean } | undefined): boolean =>
+      listen === true ? list != null : listen === "auto" && list?.listChanged === true;
+    return {
+      ...(wants(tools) ? { toolsListChanged: true } : {}),
+      ...(wants(prompts) ? { promptsListChanged: true } : {}),
+      ...(wants(resources) ? { resourcesListChanged: true } : {}),
+      ...(this.#uris.size > 0 ? { resourceSubscriptions: [...this.#uris] } : {}),
+    };
+  }
+
+  #settleAcknowledged({ filter, granted }: Listening): void {
+    for (const waiter of [...this.#waiters]) {
+      // Asked for after this stream was: the next one is for it.
+      if (filter.resourceSubscriptions?.includes(waiter.uri) !== true) continue;
+      this.#waiters.delete(waiter);
+      if (granted.includes(waiter.uri)) waiter.resolve();
+      else {
+        this.#uris.delete(waiter.uri);
+        waiter.reject(this.#unsupported(`the server does not report changes of ${waiter.uri}`));
+      }
+    }
+  }
+
+  #settle(isMeant: (waiter: Waiter) => boolean, error: Error): void {
+    for (const waiter of [...this.#waiters]) {
+      if (!isMeant(waiter)) continue;
+      this.#waiters.delete(waiter);
+      this.#uris.delete(waiter.uri);
+      waiter.reject(error);
+    }
+  }
+
+  #clearPause(): void {
+    if (this.#pause !== undefined) this.#options.host.clock.clearTimer(this.#pause);
+    this.#pause = undefined;
+  }
+
+  #unsupported(why: string): McpUnsupportedError {
+    const { server } = this.#options.host;
+    return new McpUnsupportedError(`server "${server}": ${why}`, {
+      server,
+      method: "subscriptions/listen",
+      capability: "resources.subscribe",
+    });
+  }
+
+  #closedError(): McpConnectionError {
+    const { server } = this.#options.host;
+    const message = `the change stream of server "${server}" was closed`;
+    return new McpConnectionError("CONNECTION_LOST", message, { server, retryable: true });
+  }
+}
+
+function isEmpty(filter: ChangeFilter): boolean {
+  return Object.keys(filter).length === 0;
+}
+
+/** Whether the same may succeed later: the way was at fault, not what was asked. */
+function isPassing(error: unknown): boolean {
+  if (error instanceof McpHttpError) return error.retryable || error.status >= 500;
+  return error instanceof McpConnectionError;
+}
+
+/** What was asked for and will not be reported, for messages. */
+function leftOut(asked: ChangeFilter, honoured: ChangeFilter): string[] {
+  const left: string[] = [];
+  if (asked.toolsListChanged && !honoured.toolsListChanged) left.push("changes of its tools");
+  if (asked.promptsListChanged && !honoured.promptsListChanged) left.push("changes of its prompts");
+  if (asked.resourcesListChanged && !honoured.resourcesListChanged) {
+    left.push("changes of its resources");
+  }
+  return left;
+}

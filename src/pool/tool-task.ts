@@ -1,0 +1,236 @@
+// A tool call that its server runs as a task: followed to its end, or held as a handle that outlives this process.
+// https://github.com/modelcontextprotocol/modelcontextprotocol/blob/main/seps/2663-tasks-extension.md
+
+import type { CallOptions } from "../connection/call.ts";
+import { delay } from "../core/clock.ts";
+import type { Clock } from "../core/clock.ts";
+import { McpError, McpTimeoutError, McpUnsupportedError } from "../core/errors.ts";
+import { TASKS_EXTENSION } from "../eras/2026-07-28/envelope.ts";
+import { answerInputs } from "../eras/2026-07-28/input-required.ts";
+import { outcomeOf, pollDelayMs, readTask } from "../eras/2026-07-28/tasks.ts";
+import type { DetailedTask } from "../eras/2026-07-28/tasks.ts";
+import type { CallToolResult, TaskState } from "../spec/types.ts";
+import type { Member } from "./member.ts";
+
+/** A tool call as a handle: `callTool(…, { task: "handle" })`, or `pool.task(server, id)` after a restart. */
+export interface ToolTask {
+  /** Name in the pool. */
+  readonly server: string;
+  /**
+   * Keep it, with the server's name, to find the task again from another process; whoever has it can read and
+   * cancel the task. `undefined`: the server answered at once, and there is no task.
+   */
+  readonly id: string | undefined;
+  /** As last seen; `undefined` before the first look, or where there is no task. */
+  readonly state: TaskState | undefined;
+  /** Asks the server how it stands. */
+  refresh(options?: CallOptions): Promise<TaskState | undefined>;
+  /**
+   * Waits for the end, answering what the server asks meanwhile with the pool's handlers. Without
+   * `totalTimeoutMs` it waits for ever. A limit or an abort ends the waiting, not the task.
+   *
+   * @throws {McpResponseError} if it failed; {@link McpError} `TASK_CANCELLED`; as any call.
+   */
+  result(options?: CallOptions): Promise<CallToolResult>;
+  /** Tells the server that it may stop; whether it does is its own affair. */
+  cancel(): Promise<void>;
+}
+
+/** Called with the result of a task before anybody sees it. */
+export type ResultCheck = (result: CallToolResult) => Promise<void>;
+
+/** How long `tasks/cancel` may take, milliseconds. */
+const CANCEL_MS = 10_000;
+
+/** An answer that came at once. */
+export function finishedTask(server: string, result: CallToolResult): ToolTask {
+  return {
+    server,
+    id: undefined,
+    state: undefined,
+    refresh: () => Promise.resolve(undefined),
+    result: () => Promise.resolve(result),
+    cancel: () => Promise.resolve(),
+  };
+}
+
+export class RemoteTask implements ToolTask {
+  readonly id: string;
+  readonly #member: Member;
+  readonly #clock: Clock;
+  readonly #check: ResultCheck | undefined;
+  /** Keys that were answered, or are with a person: nobody is asked twice (12.5). */
+  readonly #asked: Set<string> = new Set();
+  #task: DetailedTask | undefined;
+
+  constructor(
+    member: Member,
+    clock: Clock,
+    id: string,
+    given: { task?: DetailedTask; check?: ResultCheck } = {},
+  ) {
+    this.#member = member;
+    this.#clock = clock;
+    this.id = id;
+    this.#task = given.task;
+    this.#check = given.check;
+  }
+
+  get server(): string {
+    return this.#member.name;
+  }
+
+  get state(): TaskState | undefined {
+    const task = this.#task;
+    if (task === undefined) return undefined;
+    const { taskId, status, statusMessage, createdAt, lastUpdatedAt, ttlMs, pollIntervalMs } = task;
+    return {
+      taskId,
+      status,
+      ...(statusMessage === undefined ? {} : { statusMessage }),
+      ...(createdAt === undefined ? {} : { createdAt }),
+      ...(lastUpdatedAt === undefined ? {} : { lastUpdatedAt }),
+      ...(ttlMs === undefined ? {} : { ttlMs }),
+      ...(pollIntervalMs === undefined ? {} : { pollIntervalMs }),
+    };
+  }
+
+  async refresh(options: CallOptions = {}): Promise<TaskState | undefined> {
+    await this.#ask(options);
+    return this.state;
+  }
+
+  async result(options: CallOptions = {}): Promise<CallToolResult> {
+    const { totalTimeoutMs = Infinity, signal } = options;
+    const over = new AbortController();
+    const both = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
+    const endsAt = this.#clock.now() + totalTimeoutMs;
+    // Whatever is with a person when this ends, for whatever reason, is taken back.
+    try {
+      return await this.#follow({ ...options, signal: both }, endsAt, totalTimeoutMs);
+    } finally {
+      over.abort();
+    }
+  }
+
+  async cancel(): Promise<void> {
+    const limits = { timeoutMs: CANCEL_MS, totalTimeoutMs: CANCEL_MS };
+    await this.#member.connection.request("tasks/cancel", { taskId: this.id }, limits);
+  }
+
+  async #follow(
+    options: CallOptions & { signal: AbortSignal },
+    endsAt: number,
+    totalTimeoutMs: number,
+  ): Promise<CallToolResult> {
+    const { signal } = options;
+    const inputs = new InputsUnderWay();
+    let task = this.#task ?? (await this.#ask(this.#within(options, endsAt)));
+    for (;;) {
+      const outcome = outcomeOf(this.server, task);
+      if (outcome instanceof McpError) throw outcome;
+      if (outcome !== undefined) {
+        const result = outcome as CallToolResult;
+        await this.#check?.(result);
+        return result;
+      }
+      const requests = this.#unasked(task);
+      if (requests !== undefined) inputs.add(this.#answer(requests, options, endsAt));
+      const leftMs = endsAt - this.#clock.now();
+      const waitMs = Math.min(pollDelayMs(task), Math.max(1, leftMs));
+      await inputs.orElse(delay(this.#clock, waitMs, { signal }));
+      if (this.#clock.now() >= endsAt) throw this.#outOfTime(totalTimeoutMs);
+      task = await this.#ask(this.#within(options, endsAt));
+    }
+  }
+
+  async #ask(options: CallOptions): Promise<DetailedTask> {
+    const { connection } = this.#member;
+    const { era } = await connection.ready(options);
+    if (era !== "stateless") throw this.#unsupported();
+    const method = "tasks/get";
+    const result = await connection.request(method, { taskId: this.id }, options);
+    return (this.#task = readTask(this.server, method, result, this.id));
+  }
+
+  /** What has not been asked of anybody yet. */
+  #unasked(task: DetailedTask): { [key: string]: unknown } | undefined {
+    if (task.status !== "input_required") return undefined;
+    const fresh = Object.entries(task.inputRequests ?? {}).filter(([key]) => !this.#asked.has(key));
+    for (const [key] of fresh) this.#asked.add(key);
+    return fresh.length === 0 ? undefined : Object.fromEntries(fresh);
+  }
+
+  async #answer(
+    requests: { readonly [key: string]: unknown },
+    options: CallOptions & { signal: AbortSignal },
+    endsAt: number,
+  ): Promise<void> {
+    const { connection, handlers } = this.#member;
+    const { server } = this;
+    const { signal } = options;
+    try {
+      const context = { server, method: "tools/call", handlers, signal };
+      const inputResponses = await answerInputs(context, requests);
+      const params = { taskId: this.id, inputResponses };
+      await connection.request("tasks/update", params, this.#within(options, endsAt));
+    } catch (error) {
+      // Not delivered: whoever waits for the task next is to be asked.
+      for (const key of Object.keys(requests)) this.#asked.delete(key);
+      throw error;
+    }
+  }
+
+  #within(options: CallOptions, endsAt: number): CallOptions {
+    const { signal, timeoutMs } = options;
+    const leftMs = endsAt - this.#clock.now();
+    return {
+      signal,
+      timeoutMs,
+      ...(Number.isFinite(leftMs) ? { totalTimeoutMs: Math.max(1, leftMs) } : {}),
+    };
+  }
+
+  #outOfTime(timeoutMs: number): McpTimeoutError {
+    return new McpTimeoutError(
+      `a task of server "${this.server}" took longer than the total limit of ${timeoutMs} ms. Raise totalTimeoutMs if that is expected, or ask for a handle with task: "handle"`,
+      {
+        server: this.server,
+        method: "tools/call",
+        sent: "yes",
+        limit: "total",
+        timeoutMs,
+      },
+    );
+  }
+
+  #unsupported(): McpUnsupportedError {
+    return new McpUnsupportedError(
+      `server "${this.server}" speaks a revision with sessions: its tasks have no handles`,
+      { server: this.server, method: "tasks/get", capability: TASKS_EXTENSION },
+    );
+  }
+}
+
+/** Input that is being given while the task is polled on: only its failure is of interest. */
+class InputsUnderWay {
+  readonly #failed: Promise<never>;
+  #fail: (error: unknown) => void = () => {};
+
+  constructor() {
+    this.#failed = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    // It may fail when nobody waits any more.
+    this.#failed.catch(() => {});
+  }
+
+  add(work: Promise<void>): void {
+    work.catch((error: unknown) => this.#fail(error));
+  }
+
+  orElse<T>(other: Promise<T>): Promise<T> {
+    other.catch(() => {});
+    return Promise.race([this.#failed, other]);
+  }
+}
