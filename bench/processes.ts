@@ -56,10 +56,37 @@ export class Child {
   }
 }
 
-export async function startHttpServer(): Promise<{ child: Child; origin: string }> {
-  const child = new Child("the HTTP server", "./servers/http.mjs", [], []);
-  const { port } = (await child.next()) as { port: number };
-  return { child, origin: `http://127.0.0.1:${port}` };
+/** A request as it came to the server. */
+export interface RecordedRequest {
+  /** Names and values by turns. */
+  readonly rawHeaders: readonly string[];
+  readonly body: string;
+}
+
+export class HttpServer {
+  readonly origin: string;
+  readonly #child: Child;
+
+  private constructor(child: Child, port: number) {
+    this.#child = child;
+    this.origin = `http://127.0.0.1:${port}`;
+  }
+
+  static async start(file: "http" | "http-sdk"): Promise<HttpServer> {
+    const child = new Child("the HTTP server", `./servers/${file}.mjs`, [], []);
+    const { port } = (await child.next()) as { port: number };
+    return new HttpServer(child, port);
+  }
+
+  /** The next call of a tool; only the raw server has this. */
+  record(): Promise<RecordedRequest> {
+    this.#child.send("record");
+    return this.#child.next() as Promise<RecordedRequest>;
+  }
+
+  end(): Promise<void> {
+    return this.#child.end(false);
+  }
 }
 
 /** One contender in its process, connected. */

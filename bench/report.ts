@@ -1,6 +1,8 @@
 // Samples to medians, ratios and a table. Ratios are taken within a round, so that the machine's mood cancels out.
 
+import { contender, CONTENDERS, eraOf, kindOf } from "./contenders/index.ts";
 import type { ContenderName } from "./contenders/index.ts";
+import type { Era } from "./contenders/contender.ts";
 import type { Sample } from "./client.ts";
 
 export interface Spread {
@@ -15,6 +17,8 @@ export interface Cell {
   readonly callsPerSecond: Spread;
   readonly cpuMicrosPerCall: Spread;
   readonly latencyMicros: Spread | undefined;
+  /** Headers and body of a call, where the server could see them. */
+  readonly bytesPerCall: number | undefined;
   /** Of this contender to each other one. */
   readonly ratios: { readonly [other: string]: Ratios };
 }
@@ -34,12 +38,18 @@ export interface CaseReport {
 /** Samples by contender, one per round. */
 export type Samples = ReadonlyMap<ContenderName, readonly Sample[]>;
 
-export function summarise(name: string, inFlight: number, samples: Samples): CaseReport {
-  const cells = Array.from(samples, ([contender, own]): Cell => {
-    const others = [...samples].filter(([other]) => other !== contender);
+export function summarise(
+  name: string,
+  inFlight: number,
+  samples: Samples,
+  bytes: ReadonlyMap<ContenderName, number>,
+): CaseReport {
+  const cells = Array.from(samples, ([who, own]): Cell => {
+    const others = [...samples].filter(([other]) => other !== who);
     return {
-      contender,
+      contender: who,
       ...spreads(own),
+      bytesPerCall: bytes.get(who),
       ratios: Object.fromEntries(
         others.map(([other, theirs]) => [
           other,
@@ -85,30 +95,62 @@ export function spread(values: readonly number[]): Spread {
   };
 }
 
-const COLUMNS = ["", "calls/s", "CPU µs/call", "latency µs", "CPU ÷ floor", "latency ÷ floor"];
+const COLUMNS = [
+  "",
+  "calls/s",
+  "CPU µs/call",
+  "latency µs",
+  "bytes sent",
+  "CPU ÷ floor",
+  "latency ÷ floor",
+];
 
+/** The floor that a contender is compared to is that of its own era. */
 export function table({ name, inFlight, cells }: CaseReport): string {
   const rows = cells.map((cell) => {
-    const floor = cell.ratios["floor"];
+    const floor = cell.ratios[contender("floor", eraOf(cell.contender))];
     return [
       cell.contender,
       format(cell.callsPerSecond, 0),
       format(cell.cpuMicrosPerCall, 1),
       format(cell.latencyMicros, 0),
+      cell.bytesPerCall?.toString() ?? "",
       format(floor?.cpuMicrosPerCall, 2),
       format(floor?.latencyMicros, 2),
     ];
   });
-  const pool = cells.find(({ contender }) => contender === "pool");
-  const rates = Object.entries(pool?.ratios ?? {}).map(
-    ([other, { callsPerSecond }]) => `${format(callsPerSecond, 2)} × ${other}`,
-  );
   return [
     `${name}, ${inFlight} in flight`,
     ...align([COLUMNS, ...rows]),
-    `  the pool's calls/s: ${rates.join(", ")}`,
+    ...rates(cells, "session"),
+    ...rates(cells, "stateless"),
+    ...betweenEras(cells, "CPU per call", "cpuMicrosPerCall"),
+    ...betweenEras(cells, "calls/s", "callsPerSecond"),
     "",
   ].join("\n");
+}
+
+/** The pool's speed by that of the others of its era. */
+function rates(cells: readonly Cell[], era: Era): string[] {
+  const pool = cells.find((cell) => cell.contender === contender("pool", era));
+  const others = cells.filter((cell) => eraOf(cell.contender) === era && cell !== pool);
+  if (pool === undefined || others.length === 0) return [];
+  const parts = others.map(
+    (other) =>
+      `${format(pool.ratios[other.contender]?.callsPerSecond, 2)} × ${kindOf(other.contender)}`,
+  );
+  return [`  the pool's calls/s, ${era} era: ${parts.join(", ")}`];
+}
+
+/** What the stateless era costs whom: the floor's is the share of the protocol itself. */
+function betweenEras(cells: readonly Cell[], title: string, what: keyof Ratios): string[] {
+  const parts = CONTENDERS.session.flatMap((name) => {
+    const stateless = contender(kindOf(name), "stateless");
+    const cell = cells.find((one) => one.contender === stateless);
+    const measured = cell?.ratios[name]?.[what];
+    return measured === undefined ? [] : [`${name} ${format(measured, 2)}`];
+  });
+  return parts.length === 0 ? [] : [`  stateless ÷ session, ${title}: ${parts.join(", ")}`];
 }
 
 function format(value: Spread | undefined, digits: number): string {

@@ -5,29 +5,42 @@ import { createParser } from "eventsource-parser";
 import type { EventSourceParser } from "eventsource-parser";
 import { Pool } from "undici";
 import type { Dispatcher } from "undici";
-import { textOf, toolCall } from "./contender.ts";
-import type { Client, Target } from "./contender.ts";
+import { SESSION_VERSION, STATELESS_VERSION, textOf, toolCall } from "./contender.ts";
+import type { Client, Era, Target } from "./contender.ts";
 
 /** As many as the pool's. */
 const SOCKETS = 128;
 
-const HEADERS = [
+const BASE = [
   ["content-type", "application/json"],
   ["accept", "application/json, text/event-stream"],
-  ["mcp-protocol-version", "2025-11-25"],
-  ["mcp-session-id", "bench-session"],
 ].flat();
 
-export async function connectFloorHttp(target: Target & { kind: "http" }): Promise<Client> {
+/** What the pool sends, in its order. */
+const HEADERS: { readonly [era in Era]: string[] } = {
+  session: [...BASE, "mcp-protocol-version", SESSION_VERSION, "mcp-session-id", "bench-session"],
+  stateless: [
+    ...BASE,
+    ...["mcp-protocol-version", STATELESS_VERSION],
+    ...["mcp-method", "tools/call"],
+    ...["mcp-name", "echo"],
+  ],
+};
+
+export async function connectFloorHttp(
+  target: Target & { kind: "http" },
+  era: Era,
+): Promise<Client> {
   const { origin, pathname: path } = new URL(target.url);
+  const headers = HEADERS[era];
   const sockets = new Pool(origin, { connections: SOCKETS, headersTimeout: 0, bodyTimeout: 0 });
   let nextId = 1;
   return {
     async call() {
-      const body = JSON.stringify(toolCall(nextId++));
+      const body = JSON.stringify(toolCall(nextId++, era));
       const message = await new Promise<unknown>((resolve, reject) => {
         sockets.dispatch(
-          { origin, path, method: "POST", headers: HEADERS, body },
+          { origin, path, method: "POST", headers, body },
           path === "/sse" ? new EventHandler(resolve, reject) : new BodyHandler(resolve, reject),
         );
       });

@@ -3,12 +3,15 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { textOf, toolCall } from "./contender.ts";
-import type { Client, Target } from "./contender.ts";
+import type { Client, Era, Target } from "./contender.ts";
 
 /** More than are ever in flight. A Map in its place costs the floor a third of its speed, in garbage. */
 const SLOTS = 1_024;
 
-export async function connectFloorStdio(target: Target & { kind: "stdio" }): Promise<Client> {
+export async function connectFloorStdio(
+  target: Target & { kind: "stdio" },
+  era: Era,
+): Promise<Client> {
   const child = spawn(target.command, target.args, { stdio: ["pipe", "pipe", "inherit"] });
   const waiting: ((message: unknown) => void)[] = [];
   let nextId = 1;
@@ -27,7 +30,7 @@ export async function connectFloorStdio(target: Target & { kind: "stdio" }): Pro
       const id = nextId++;
       const message = await new Promise<unknown>((resolve) => {
         waiting[id % SLOTS] = resolve;
-        child.stdin.write(`${JSON.stringify(toolCall(id))}\n`);
+        child.stdin.write(`${JSON.stringify(toolCall(id, era))}\n`);
       });
       return textOf((message as { result: unknown }).result);
     },

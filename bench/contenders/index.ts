@@ -1,26 +1,49 @@
 // The contenders by name, each loaded only in the process that runs it.
 
-import type { Client, Target } from "./contender.ts";
+import type { Client, Era, Target } from "./contender.ts";
 
-/** In the order of the report; the first is what the others are compared to. */
-export const CONTENDERS = ["floor", "pool", "sdk-v1", "sdk-v2"] as const;
+const KINDS = ["floor", "pool", "sdk-v1", "sdk-v2"] as const;
 
 /** `other` is a second build of the pool, for a comparison of two versions. */
-export type ContenderName = (typeof CONTENDERS)[number] | "other";
+export type Kind = (typeof KINDS)[number] | "other";
+
+/** A kind in an era; the session era goes without saying. */
+export type ContenderName = Kind | `${Kind}-stateless`;
+
+/** In the order of the report. */
+export const CONTENDERS: { readonly [era in Era]: readonly ContenderName[] } = {
+  session: KINDS,
+  stateless: ["floor-stateless", "pool-stateless", "sdk-v2-stateless"],
+};
+
+const SUFFIX = "-stateless";
+
+export function contender(kind: Kind, era: Era): ContenderName {
+  return era === "session" ? kind : `${kind}${SUFFIX}`;
+}
+
+export function eraOf(name: ContenderName): Era {
+  return name.endsWith(SUFFIX) ? "stateless" : "session";
+}
+
+export function kindOf(name: ContenderName): Kind {
+  return name.replace(SUFFIX, "") as Kind;
+}
 
 /** @param build folder of the pool's build to measure */
 export async function connect(name: ContenderName, target: Target, build: string): Promise<Client> {
-  switch (name) {
+  const era = eraOf(name);
+  switch (kindOf(name)) {
     case "floor":
       return target.kind === "http"
-        ? (await import("./floor-http.ts")).connectFloorHttp(target)
-        : (await import("./floor-stdio.ts")).connectFloorStdio(target);
+        ? (await import("./floor-http.ts")).connectFloorHttp(target, era)
+        : (await import("./floor-stdio.ts")).connectFloorStdio(target, era);
     case "pool":
     case "other":
-      return (await import("./pool.ts")).connectPool(build, target);
+      return (await import("./pool.ts")).connectPool(build, target, era);
     case "sdk-v1":
       return (await import("./sdk-v1.ts")).connectSdkV1(target);
     case "sdk-v2":
-      return (await import("./sdk-v2.ts")).connectSdkV2(target);
+      return (await import("./sdk-v2.ts")).connectSdkV2(target, era);
   }
 }

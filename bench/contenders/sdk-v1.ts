@@ -4,11 +4,11 @@ import { Client as SdkClient } from "@modelcontextprotocol/sdk/client/index.js";
 import { StdioClientTransport } from "@modelcontextprotocol/sdk/client/stdio.js";
 import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 import type { Transport } from "@modelcontextprotocol/sdk/shared/transport.js";
-import { ARGUMENTS, textOf } from "./contender.ts";
+import { ARGUMENTS, CLIENT_INFO, textOf } from "./contender.ts";
 import type { Client, Target } from "./contender.ts";
 
 export async function connectSdkV1(target: Target): Promise<Client> {
-  const client = new SdkClient({ name: "bench", version: "1.0.0" });
+  const client = new SdkClient(CLIENT_INFO);
   const transport =
     target.kind === "http"
       ? new StreamableHTTPClientTransport(new URL(target.url))

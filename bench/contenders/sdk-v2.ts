@@ -1,12 +1,16 @@
 // The official SDK, version 2, as its documentation shows it.
 
 import { Client as SdkClient, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
+import type { ClientOptions } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
-import { ARGUMENTS, textOf } from "./contender.ts";
-import type { Client, Target } from "./contender.ts";
+import { ARGUMENTS, CLIENT_INFO, STATELESS_VERSION, textOf } from "./contender.ts";
+import type { Client, Era, Target } from "./contender.ts";
 
-export async function connectSdkV2(target: Target): Promise<Client> {
-  const client = new SdkClient({ name: "bench", version: "1.0.0" });
+/** Left to itself it speaks the session era. */
+const STATELESS: ClientOptions = { versionNegotiation: { mode: { pin: STATELESS_VERSION } } };
+
+export async function connectSdkV2(target: Target, era: Era): Promise<Client> {
+  const client = new SdkClient(CLIENT_INFO, era === "session" ? {} : STATELESS);
   await client.connect(
     target.kind === "http"
       ? new StreamableHTTPClientTransport(new URL(target.url))

@@ -1,6 +1,6 @@
-// A raw stdio server: one write for all that a chunk of input asked. Ends with its input.
+// A raw stdio server of both eras: one write for all that a chunk of input asked. Ends with its input.
 
-import { answer } from "./tool.mjs";
+import { acknowledgement, isStateless, opensStream, responseTo, resultOf } from "./tool.mjs";
 
 let carry = "";
 process.stdin.setEncoding("utf8");
@@ -9,9 +9,15 @@ process.stdin.on("data", (chunk) => {
   carry = lines.pop();
   let output = "";
   for (const line of lines) {
-    const text = answer(JSON.parse(line));
-    if (text !== undefined) output += `${text}\n`;
+    const message = JSON.parse(line);
+    if (message.id === undefined || message.method === undefined) continue;
+    output += `${answer(message)}\n`;
   }
   if (output !== "") process.stdout.write(output);
 });
 process.stdin.on("end", () => process.exit());
+
+function answer(message) {
+  if (opensStream(message) && isStateless(message)) return acknowledgement(message);
+  return responseTo(message, resultOf(message));
+}
