@@ -29,13 +29,14 @@ export function cacheModeOf({ cache, meta }: CachedCallOptions): CacheMode {
 }
 
 /** A request whose answer may be kept; servers with sessions give no leave to keep anything. */
-export function askCached(
+export async function askCached(
   { connection, cache }: CachedSource,
   method: CacheableMethod,
   part: string | undefined,
   params: object,
   options: CachedCallOptions,
 ): Promise<object> {
+  options.signal?.throwIfAborted();
   const { era, protocolVersion } = connection.description ?? {};
   if (era !== "stateless" || protocolVersion === undefined) {
     return connection.request(method, params, options);

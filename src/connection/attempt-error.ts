@@ -1,6 +1,6 @@
 // What the failure of an attempt to connect means for the next one.
 
-import { McpConnectionError, McpError, McpHttpError } from "../core/errors.ts";
+import { McpConnectionError, McpError, McpHttpError, McpResponseError } from "../core/errors.ts";
 
 /**
  * Whether the same attempt may succeed later. At first, what the server answers is final; once it has worked,
@@ -9,8 +9,14 @@ import { McpConnectionError, McpError, McpHttpError } from "../core/errors.ts";
 export function isWorthRetrying(error: McpError, hasWorked: boolean): boolean {
   if (error.retryable || error.code === "TIMEOUT") return true;
   if (error instanceof McpConnectionError) return error.code !== "CONNECTION_FAILED";
-  if (error instanceof McpHttpError && (error.status >= 500 || error.status === 429)) return true;
+  const isAnswer = error instanceof McpHttpError || error instanceof McpResponseError;
+  if (isAnswer && isTransient(error.status ?? 0)) return true;
   return hasWorked;
+}
+
+/** Statuses of a server in trouble: what it will say when it is well is unknown (H18). */
+function isTransient(status: number): boolean {
+  return status >= 500 || [408, 425, 429].includes(status);
 }
 
 export function asMcpError(server: string, error: unknown): McpError {

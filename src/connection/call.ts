@@ -188,7 +188,7 @@ export class CallRunner {
 
   /** The last attempt was not sent; what the caller must know is whether an earlier one may have run. */
   #unsent(call: Call, error: McpError, tally: Tally): McpError {
-    const hasBegun = tally.mayHaveRun || call.frame.continuation !== undefined;
+    const hasBegun = tally.mayHaveRun || call.frame.hasBegun === true;
     if (!hasBegun) return error.forCall(call.method, "no");
     if (call.replayClass === "safe") return error.forCall(call.method, "unknown");
     return this.#outcomeUnknown(call, error.forCall(call.method, "unknown"), tally);

@@ -150,6 +150,11 @@ export class Connection {
     };
   }
 
+  /** Aborted when it is closed for good, with the error that says so. */
+  get closed(): AbortSignal {
+    return this.#supervisor.closed;
+  }
+
   /** One attempt, shared by all who ask; rejects with its error. Later attempts go on by themselves. */
   async connect(signal?: AbortSignal): Promise<void> {
     await this.#supervisor.connect(signal);

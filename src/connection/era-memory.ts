@@ -24,8 +24,11 @@ export class StoredEraMemory implements EraMemory {
   readonly #key: string;
   readonly #store: GuardedStore;
   readonly #clock: Clock;
-  /** A store may take its time: what was refuted is not believed again before something new is known. */
-  #isForgotten = false;
+  /**
+   * What this server showed last, whatever the store makes of it; `null`: nothing any more, and what the store
+   * still has is not believed.
+   */
+  #own: Stored | null | undefined;
 
   /** @param principal who asks whom, as a hash */
   constructor(server: string, principal: string, store: GuardedStore, clock: Clock) {
@@ -36,9 +39,9 @@ export class StoredEraMemory implements EraMemory {
   }
 
   async recall(): Promise<KnownEra | undefined> {
-    if (this.#isForgotten) return undefined;
-    const stored = parse(await this.#store.get(this.#server, this.#key));
-    if (stored === undefined) return undefined;
+    const own = this.#own;
+    const stored = own === undefined ? parse(await this.#store.get(this.#server, this.#key)) : own;
+    if (stored == null) return undefined;
     const age = this.#clock.wallTime() - stored.at;
     if (age < 0 || age >= KEPT_MS) return undefined;
     const { era, version, discovered } = stored;
@@ -49,13 +52,13 @@ export class StoredEraMemory implements EraMemory {
   }
 
   keep(known: KnownEra): void {
-    this.#isForgotten = false;
     const stored: Stored = { ...known, at: this.#clock.wallTime() };
+    this.#own = stored;
     void this.#store.set(this.#server, this.#key, JSON.stringify(stored), KEPT_MS);
   }
 
   forget(): void {
-    this.#isForgotten = true;
+    this.#own = null;
     void this.#store.delete(this.#server, this.#key);
   }
 }

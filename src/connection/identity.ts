@@ -1,6 +1,7 @@
 // What tells one server, and one user of it, from another: as hashes, because credentials are part of it.
 
 import { createHash, randomUUID } from "node:crypto";
+import { resolve } from "node:path";
 import type { ResolvedTarget } from "./target.ts";
 
 /** Whose answers may be used again by whom. */
@@ -27,7 +28,7 @@ export function cacheKeysOf(target: ResolvedTarget): CacheKeys {
     }
     case "stdio": {
       const { command, args, env, cwd } = target;
-      const where = ["stdio", command, args, cwd ?? process.cwd()];
+      const where = ["stdio", command, args, resolve(cwd ?? "")];
       return { public: hash(where), private: hash([where, sorted(Object.entries(env))]) };
     }
     case "custom": {

@@ -6,8 +6,14 @@ import { createSseTransport } from "../transport/sse-legacy/sse.ts";
 import { createStdioTransport } from "../transport/stdio/stdio.ts";
 import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
-import { McpClosedError, McpResponseError, McpTimeoutError } from "../core/errors.ts";
+import {
+  McpClosedError,
+  McpConnectionError,
+  McpResponseError,
+  McpTimeoutError,
+} from "../core/errors.ts";
 import type { McpError } from "../core/errors.ts";
+import type { GuardedStore } from "../core/guarded-store.ts";
 import { withLimit } from "../core/limit.ts";
 import { classifyInitialize } from "../eras/classify.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
@@ -18,6 +24,7 @@ import { Peer } from "../jsonrpc/peer.ts";
 import type { Transport } from "../jsonrpc/transport.ts";
 import type { Implementation } from "../spec/types.ts";
 import { isStatelessVersion } from "../spec/versions.ts";
+import { StoredEraMemory } from "./era-memory.ts";
 import type { ResolvedServer } from "./options.ts";
 import type { ResolvedTarget } from "./target.ts";
 
@@ -25,6 +32,8 @@ export interface LinkDependencies {
   readonly clock: Clock;
   readonly clientInfo: Implementation;
   readonly handlers: ClientHandlers;
+  /** Where the server's era is remembered. */
+  readonly store: GuardedStore;
 }
 
 /** What earlier attempts have shown of one server. */
@@ -34,8 +43,20 @@ export interface LinkMemory {
   http: "http" | "sse" | undefined;
   /** Its process ended on the probe: it is started without. */
   diesOnProbe: boolean;
+  /** Aborted when no attempt will follow any more. */
+  readonly closed: AbortSignal;
   /** Processes that ended so in the last attempt. */
   probeDeaths: number;
+}
+
+/** Nothing is known yet but what the store has. */
+export function createLinkMemory(
+  { name, cacheKeys }: ResolvedServer,
+  { store, clock }: LinkDependencies,
+  closed: AbortSignal,
+): LinkMemory {
+  const era = new StoredEraMemory(name, cacheKeys.private, store, clock);
+  return { era, closed, http: undefined, diesOnProbe: false, probeDeaths: 0 };
 }
 
 export interface LinkEvents extends EraEvents {
@@ -84,8 +105,7 @@ export class Link {
       Link.#openOver(transport, server, dependencies, memory, events, signal);
     if (target.kind === "custom") {
       return openOver(createCustom(server, target)).catch((error: unknown) => {
-        // There is no other where this one came from.
-        throw error instanceof DiedOnProbe ? error.cause : error;
+        throw error instanceof DiedOnProbe ? diedForGood(server, error) : error;
       });
     }
     if (target.kind === "stdio")
@@ -120,12 +140,17 @@ export class Link {
   ): Promise<Link> {
     memory.probeDeaths = 0;
     try {
-      return await openOver(createChild(server, target, clock));
+      const link = await openOver(createChild(server, target, clock));
+      // It was something else that the last one died of.
+      if (link.session.era === "stateless") memory.diesOnProbe = false;
+      return link;
     } catch (error) {
       if (error instanceof DiedOnProbe) {
         memory.diesOnProbe = true;
         memory.probeDeaths = 1;
-        return openOver(createChild(server, target, clock));
+        const link = await openOver(createChild(server, target, clock));
+        if (link.session.era === "stateless") memory.diesOnProbe = false;
+        return link;
       }
       // Whoever answers `initialize` with an error may be another server than the one that died.
       if (error instanceof McpResponseError) memory.diesOnProbe = false;
@@ -165,12 +190,14 @@ export class Link {
       transport,
       peer,
       clientInfo: dependencies.clientInfo,
-      protocol: memory.diesOnProbe && server.protocol === "auto" ? "legacy" : server.protocol,
+      protocol: server.protocol,
+      mayProbe: !memory.diesOnProbe,
       handlers: dependencies.handlers,
       listen: server.listen,
       limits: { silenceMs: server.timeouts.timeoutMs, totalMs: server.timeouts.timeoutMs },
       handshakeMs: server.timeouts.handshakeMs,
       events,
+      closed: memory.closed,
     };
     const link = new Link(host, memory);
     opening = link;
@@ -232,6 +259,15 @@ const CLOSE_MS = 30_000;
 
 /** How long an aborted handshake may take to end what it began: a session's DELETE, above all. */
 const TIDY_UP_MS = 3_000;
+
+/** There is no other where this one came from. */
+function diedForGood({ name }: ResolvedServer, { cause }: DiedOnProbe): McpConnectionError {
+  return new McpConnectionError(
+    "CONNECTION_LOST",
+    `the transport of server "${name}" ended when it was asked for its protocol, and cannot be made anew: set protocol: "legacy" for a server that takes initialize only`,
+    { server: name, method: "server/discover", sent: "unknown", cause },
+  );
+}
 
 function allowsSessions({ protocol }: ResolvedServer): boolean {
   return !isStatelessVersion(protocol);

@@ -4,14 +4,12 @@ import { untilAborted } from "../core/abort.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpAuthError } from "../core/errors.ts";
 import type { McpError } from "../core/errors.ts";
-import type { GuardedStore } from "../core/guarded-store.ts";
 import { StateMachine } from "../core/state-machine.ts";
 import type { EraSession } from "../eras/era.ts";
 import { asMcpError, isWorthRetrying, unsent } from "./attempt-error.ts";
 import { Availability } from "./availability.ts";
 import { CrashCounter } from "./crash-counter.ts";
-import { StoredEraMemory } from "./era-memory.ts";
-import { Link } from "./link.ts";
+import { createLinkMemory, Link } from "./link.ts";
 import type { LinkDependencies, LinkEvents, LinkMemory } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
 import { Pace } from "./pace.ts";
@@ -46,25 +44,16 @@ export class Supervisor {
   #everReady = false;
   #renewals = 0;
   readonly #ending: AbortController = new AbortController();
+  readonly #closed: AbortController = new AbortController();
   readonly #closing: Set<Promise<void>> = new Set();
 
-  constructor(
-    server: ResolvedServer,
-    dependencies: LinkDependencies & { readonly store: GuardedStore },
-    events: SupervisorEvents,
-  ) {
+  constructor(server: ResolvedServer, dependencies: LinkDependencies, events: SupervisorEvents) {
     const { clock } = dependencies;
     const { crashLimit, crashWindowMs } = server.reconnect;
     this.#server = server;
     this.#dependencies = dependencies;
     this.#clock = clock;
-    const era = new StoredEraMemory(
-      server.name,
-      server.cacheKeys.private,
-      dependencies.store,
-      clock,
-    );
-    this.#memory = { era, http: undefined, diesOnProbe: false, probeDeaths: 0 };
+    this.#memory = createLinkMemory(server, dependencies, this.#closed.signal);
     this.#events = events;
     this.#availability = new Availability(server, clock);
     this.#pace = new Pace(server.reconnect, clock);
@@ -192,6 +181,11 @@ export class Supervisor {
     return this.#ending.signal;
   }
 
+  /** Aborted when even calls in flight have had their time. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
   /** No new callers from here on. */
   drain(): void {
     this.#ending.abort();
@@ -206,6 +200,7 @@ export class Supervisor {
   /** Ends everything and leaves nothing behind. Never rejects. */
   async close(): Promise<void> {
     this.#ending.abort();
+    this.#closed.abort(this.#availability.closed());
     const live = this.currentLink ?? this.#dormant;
     this.#dormant = undefined;
     if (this.#machine.canMoveTo("closed")) {

@@ -22,6 +22,10 @@ export class CallTime {
     return Math.max(1, this.#endsAt - this.#host.clock.now());
   }
 
+  get isOver(): boolean {
+    return this.#host.clock.now() >= this.#endsAt;
+  }
+
   /** For the next request. */
   limits(): CallLimits {
     const { leftMs } = this;
@@ -29,9 +33,11 @@ export class CallTime {
   }
 
   /** Work on this side that may not heed its signal: ends with it anyway, or with the total limit. */
-  async race<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  async race<T>(
+    work: (signal: AbortSignal) => Promise<T>,
+    signal: AbortSignal | undefined = this.#call.signal,
+  ): Promise<T> {
     const { clock } = this.#host;
-    const { signal } = this.#call;
     const limit = { clock, limitMs: this.leftMs, signal, onLimit: () => this.outOfTime() };
     // Whatever still runs in the end is told that nobody waits for it.
     const over = new AbortController();

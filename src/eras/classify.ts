@@ -75,6 +75,12 @@ export type Verdict = { readonly row: string } & (
 /** Statuses that say nothing about the era: the same request may be answered later (H18). */
 const TRANSIENT: ReadonlySet<number> = new Set([408, 425, 429]);
 
+/** Whether an answer with this status says anything of the era: not if it is about credentials, or troubles. */
+export function isConclusive(status: number | undefined): boolean {
+  if (status === undefined) return true;
+  return status < 500 && status !== 401 && status !== 403 && !TRANSIENT.has(status);
+}
+
 /** Codes of drafts, and of SDKs for other things, that look like the stateless era's and are not (H12). */
 const DRAFT_CODES: ReadonlySet<number> = new Set([-32001, -32003, -32004]);
 
@@ -142,11 +148,10 @@ export function classifyInitialize(error: unknown): InitializeVerdict {
     if (error.rpcCode === HEADER_MISMATCH) return "stateless";
     const supported = supportedOf(error.data);
     const isModern = supported.length > 0 && supported.every(isAfterSessions);
-    if (isModern || (error.rpcCode === UNSUPPORTED_VERSION && supported.length === 0)) {
-      return "stateless";
-    }
-    if (error.rpcCode === MISSING_CAPABILITY || error.rpcCode === UNSUPPORTED_VERSION)
-      return "fail";
+    const isRefused = error.rpcCode === UNSUPPORTED_VERSION;
+    const knowsOurs = supported.length === 0 || mutualStateless(supported) !== undefined;
+    if (isModern || (isRefused && knowsOurs)) return "stateless";
+    if (error.rpcCode === MISSING_CAPABILITY || isRefused) return "fail";
   } else if (!(error instanceof McpHttpError)) return "fail";
   return [400, 404, 405].includes(error.status ?? 0) ? "try-http-sse" : "fail";
 }
@@ -189,7 +194,9 @@ function ofHttpRpcError(
   { code, data, status }: Observation & { kind: "rpc-error" },
   { asked }: ProbeContext,
 ): Verdict {
-  if (status !== undefined) {
+  // Whoever says so speaks the era, whatever the status.
+  const isOurs = code === UNSUPPORTED_VERSION && mutualStateless(supportedOf(data)) !== undefined;
+  if (status !== undefined && !isOurs) {
     if (status >= 500 || TRANSIENT.has(status)) return { row: "H18", era: "unknown" };
     if (status === 403) return { row: "H17", era: "unknown" };
   }

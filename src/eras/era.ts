@@ -41,6 +41,8 @@ export interface EraHost {
   readonly clientInfo: Implementation;
   /** `auto` finds out; `legacy` offers the newest session revision; a revision is that one and no other. */
   readonly protocol: "auto" | "legacy" | ProtocolVersion;
+  /** False for a process that ended on a probe once: it gets `initialize` at once. */
+  readonly mayProbe: boolean;
   readonly handlers: ClientHandlers;
   /** Open the change stream: `auto` if the server has something to say on it. */
   readonly listen: boolean | "auto";
@@ -48,6 +50,8 @@ export interface EraHost {
   readonly limits: CallLimits;
   readonly handshakeMs: number;
   readonly events: EraEvents;
+  /** Aborted when this server is given up for good: nobody waits for what is still asked of a person. */
+  readonly closed: AbortSignal;
 }
 
 export interface EraRequest {
@@ -67,6 +71,8 @@ export interface EraRequest {
 export interface CallFrame {
   /** Added to the parameters when the call goes on where the server asked for input. */
   continuation?: Continuation | undefined;
+  /** The server took it on, and asked for input: it is not true any more that it cannot have run. */
+  hasBegun?: boolean;
   /** The server asked for input. */
   readonly onContinued?: (() => void) | undefined;
 }
@@ -87,7 +93,6 @@ export interface EraSession {
   request(request: EraRequest): Promise<object>;
   notify(method: string, params?: object): Promise<void>;
   subscribe(uri: string): Promise<void>;
-  unsubscribe(uri: string): Promise<void>;
   setLogLevel(level: LogLevel): Promise<void>;
   /** Asks for a sign of life; any answer is one, unless it says that the agreement is gone. */
   ping(signal: AbortSignal): Promise<void>;

@@ -2,8 +2,14 @@
 // https://modelcontextprotocol.io/specification/2026-07-28/basic/versioning#backward-compatibility-with-initialization-based-versions
 
 import { delay } from "../core/clock.ts";
-import { McpHttpError, McpProtocolError, McpResponseError } from "../core/errors.ts";
+import {
+  McpHttpError,
+  McpProtocolError,
+  McpResponseError,
+  McpTimeoutError,
+} from "../core/errors.ts";
 import { excerpt } from "../core/redact.ts";
+import type { InboundHandlers } from "../jsonrpc/inbound.ts";
 import type { DiscoverResult } from "../spec/types.ts";
 import {
   isSessionVersion,
@@ -17,7 +23,13 @@ import { offerSession } from "./2025-11-25/session.ts";
 import { Envelope } from "./2026-07-28/envelope.ts";
 import { discover } from "./2026-07-28/handshake.ts";
 import { beginStateless } from "./2026-07-28/session.ts";
-import { classify, classifyInitialize, isDiscoverResult, observe } from "./classify.ts";
+import {
+  classify,
+  classifyInitialize,
+  isConclusive,
+  isDiscoverResult,
+  observe,
+} from "./classify.ts";
 import type { Verdict } from "./classify.ts";
 import type { Agreement, EraHost, EraSession } from "./era.ts";
 
@@ -72,19 +84,29 @@ export async function negotiate(
   // HTTP+SSE is spoken by servers of 2024-11-05 alone.
   if (transport.kind === "sse") return startSession(host, undefined, signal);
   const known = await memory.recall();
-  if (known?.era === "stateless" && known.discovered !== undefined) {
+  // A child process is asked all the same: it costs nothing, and another may stand behind the same command.
+  const isAway = transport.channel === "exchange";
+  if (isAway && known?.era === "stateless" && known.discovered !== undefined) {
     return beginStateless(host, known.version, known.discovered, signal);
   }
-  if (known?.era === "session" && protocol === "auto") {
+  const negotiation = new Negotiation(host, memory, signal);
+  if (protocol === "auto" && (known?.era === "session" || !host.mayProbe)) {
     try {
-      return await startSession(host, undefined, signal);
+      return await negotiation.startSession(undefined);
     } catch (error) {
       if (!isAnswer(error)) throw error;
       memory.forget();
     }
   }
-  return new Negotiation(host, memory, signal).run(known?.era === "stateless");
+  return negotiation.run(known?.era === "stateless");
 }
+
+/** A server that turns out to have no sessions may ask nothing; one that has them asks when they have begun. */
+const PROBING: InboundHandlers = {
+  // At any time, before there is a session too (7.1).
+  onRequest: (method) => (method === "ping" ? Promise.resolve({}) : undefined),
+  onNotification: () => {},
+};
 
 /** The end of a probe. */
 interface Probed {
@@ -119,6 +141,7 @@ class Negotiation {
   /** Asks, at most twice. */
   async #probe(): Promise<Probed> {
     const { transport, peer } = this.#host;
+    peer.handlers = PROBING;
     const { channel } = transport;
     let version: StatelessVersion = LATEST_STATELESS_VERSION;
     for (let asked = 0; ; asked++) {
@@ -126,7 +149,7 @@ class Negotiation {
         (answer: object) => ({ result: answer, error: undefined }),
         (cause: unknown) => ({ result: undefined, error: cause }),
       );
-      this.#signal.throwIfAborted();
+      if (this.#signal.aborted) this.#onTimeUp();
       const observation =
         result === undefined
           ? observe(error, channel, peer.isClosed)
@@ -135,6 +158,13 @@ class Negotiation {
       if (verdict.era !== "ask-again") return (this.#probed = { verdict, result, error });
       version = verdict.version;
     }
+  }
+
+  /** What was remembered did not lead anywhere: next time everything is open. */
+  #onTimeUp(): never {
+    const reason: unknown = this.#signal.reason;
+    if (reason instanceof McpTimeoutError) this.#memory.forget();
+    throw reason;
   }
 
   #ask(version: StatelessVersion): Promise<object> {
@@ -167,7 +197,7 @@ class Negotiation {
         return this.#startStateless(verdict.version, result);
       case "session":
         if (this.#host.protocol !== "auto") return this.#insist(verdict, error);
-        return this.#startSession(verdict.version);
+        return this.#startSessionAfterAll(verdict.version);
       case "incompatible":
         throw this.#nothingInCommon(verdict.supported);
       case "respawn":
@@ -201,17 +231,20 @@ class Negotiation {
     return session;
   }
 
-  async #startSession(version: SessionVersion | undefined): Promise<EraSession> {
-    let session: EraSession;
+  async startSession(version: SessionVersion | undefined): Promise<EraSession> {
+    const session = await startSession(this.#host, version, this.#signal);
+    this.#memory.keep({ era: "session" });
+    return session;
+  }
+
+  async #startSessionAfterAll(version: SessionVersion | undefined): Promise<EraSession> {
     try {
-      session = await startSession(this.#host, version, this.#signal);
+      return await this.startSession(version);
     } catch (error) {
-      // It has no sessions after all: its first real answer will tell (L5).
+      // It has no sessions either, and does not discover: its first real answer will tell (L5).
       if (classifyInitialize(error) !== "stateless") throw error;
       return this.#startStateless(LATEST_STATELESS_VERSION, undefined);
     }
-    this.#memory.keep({ era: "session" });
-    return session;
   }
 
   /** Both were asked. A server of both eras speaks as it was asked last; one without sessions refuses. */
@@ -280,6 +313,6 @@ async function startSession(
 
 /** Whether the server itself spoke, and not of credentials or of its own troubles. */
 function isAnswer(error: unknown): boolean {
-  if (error instanceof McpResponseError) return (error.status ?? 400) < 500;
-  return error instanceof McpHttpError && error.status < 500 && !error.retryable;
+  const isOne = error instanceof McpResponseError || error instanceof McpHttpError;
+  return isOne && isConclusive(error.status);
 }

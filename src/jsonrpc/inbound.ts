@@ -12,18 +12,16 @@ export interface InboundContext {
   readonly progress: (progress: Progress) => void;
 }
 
-export type RequestHandler = (
-  method: string,
-  params: object | undefined,
-  context: InboundContext,
-) => Promise<object>;
-
 export interface InboundHandlers {
   /**
    * Resolves to the result; throws {@link RpcError} to answer with that error, anything else is `-32603`.
-   * Absent where a server may not ask: its requests are reported, and not answered (1.12).
+   * `undefined` for what a server may not ask: it is reported, and not answered (1.12).
    */
-  readonly onRequest?: RequestHandler;
+  onRequest(
+    method: string,
+    params: object | undefined,
+    context: InboundContext,
+  ): Promise<object> | undefined;
   /** `streamId`: the id of the request on whose stream it came, if it came on one. */
   onNotification(method: string, params: object | undefined, streamId?: RequestId): void;
 }
@@ -57,6 +55,7 @@ export class InboundRequests {
     readonly notify: (method: string, params: object) => void;
     readonly onSettled: () => void;
     readonly onDropped: (method: string) => void;
+    readonly onRefused: (method: string) => void;
     readonly onHandlerError: (error: unknown, method: string) => void;
   };
   readonly #active: Map<RequestId, AbortController> = new Map();
@@ -72,6 +71,8 @@ export class InboundRequests {
     onSettled: () => void;
     /** One was thrown away, because {@link MAX_INBOUND} answers wait to be read. */
     onDropped: (method: string) => void;
+    /** One is not answered, because a server of this revision may not ask it. */
+    onRefused: (method: string) => void;
     /** A handler threw something that is no {@link RpcError}; the server only learns that it failed. */
     onHandlerError: (error: unknown, method: string) => void;
   }) {
@@ -118,8 +119,6 @@ export class InboundRequests {
   }
 
   async #handle(request: JsonRpcRequest): Promise<void> {
-    const { onRequest } = this.#options.handlers();
-    if (onRequest === undefined) return;
     const { id, method, params } = request;
     const controller = new AbortController();
     this.#active.set(id, controller);
@@ -134,7 +133,12 @@ export class InboundRequests {
     };
     let response: JsonRpcResponse;
     try {
-      const result: unknown = await onRequest(method, params, context);
+      const answer = this.#options.handlers().onRequest(method, params, context);
+      if (answer === undefined) {
+        this.#options.onRefused(method);
+        return this.#end(id);
+      }
+      const result: unknown = await answer;
       response = { jsonrpc: "2.0", id, result: checkResult(result) };
     } catch (error) {
       response = { jsonrpc: "2.0", id, error: this.#errorObject(error, method) };

@@ -61,6 +61,10 @@ export class Peer implements TransportSink {
     this.inbound = new InboundRequests({
       handlers: () => this.handlers,
       respond: (response) => this.#send(response),
+      onRefused: (method) =>
+        options.onStray(
+          `a request ${excerpt(method, 100)}, which a server of this revision may not send: not answered`,
+        ),
       onDropped: (method) => options.onStray(`a request ${method} too many: thrown away`),
       notify: (method, params) => this.#sendQuietly({ jsonrpc: "2.0", method, params }),
       // What it worked on was ours to do: the server's silence begins only now.
@@ -192,10 +196,7 @@ export class Peer implements TransportSink {
 
   #receive(message: JsonRpcMessage, exchange: Exchange | undefined): void {
     if (isRequest(message)) {
-      if (this.handlers.onRequest !== undefined) return this.inbound.receive(message);
-      this.#options.onStray(
-        `a request ${excerpt(message.method, 100)}, which a server of this revision may not send: not answered`,
-      );
+      this.inbound.receive(message);
     } else if (isNotification(message)) {
       this.#onNotification(message, exchange);
     } else {
@@ -230,12 +231,15 @@ export class Peer implements TransportSink {
   }
 
   #onNotification(message: JsonRpcNotification, exchange: Exchange | undefined): void {
-    if (message.method === "notifications/progress") return this.#onProgress(message.params);
+    const stream = exchange instanceof Pending ? exchange : undefined;
+    if (message.method === "notifications/progress") {
+      // It belongs to a call, and comes on that call's stream (8.33).
+      return stream?.isLongLived === true ? undefined : this.#onProgress(message.params);
+    }
     if (message.method === "notifications/cancelled") {
       const id = (message.params as { requestId?: unknown } | undefined)?.requestId;
       this.inbound.cancel(id);
     }
-    const stream = exchange instanceof Pending ? exchange : undefined;
     stream?.control.touch();
     this.handlers.onNotification(message.method, message.params, stream?.id);
   }

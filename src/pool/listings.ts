@@ -15,6 +15,9 @@ import type { Prompt, Resource, ResourceTemplate, ServerCapabilities } from "../
 import type { Member } from "./member.ts";
 import type { Members } from "./members.ts";
 
+/** How long a listing over all servers waits for one that is being reconnected, milliseconds. */
+const AWAY_MS = 2_000;
+
 type OnWarning = (server: string, message: string, cause: unknown) => void;
 
 export class Listings {
@@ -123,7 +126,7 @@ export class Listings {
     );
     const lists = await Promise.all(
       askable.map((member) =>
-        list(member).catch((cause: unknown) => {
+        this.#awaited(member, options, list).catch((cause: unknown) => {
           options.signal?.throwIfAborted();
           this.#onWarning(member.name, "left out of a listing", cause);
           return [];
@@ -131,6 +134,20 @@ export class Listings {
       ),
     );
     return lists.flat();
+  }
+
+  /** One that is known to be away must not hold up all others. */
+  async #awaited<T>(
+    member: Member,
+    options: CallOptions,
+    list: (member: Member) => Promise<readonly T[]>,
+  ): Promise<readonly T[]> {
+    const { connection } = member;
+    if (connection.state === "backoff") {
+      const totalTimeoutMs = Math.min(AWAY_MS, options.totalTimeoutMs ?? AWAY_MS);
+      await connection.ready({ signal: options.signal, totalTimeoutMs });
+    }
+    return list(member);
   }
 }
 

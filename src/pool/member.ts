@@ -167,6 +167,7 @@ export class Member implements CachedSource {
 
   #onSession(renewed: boolean): void {
     if (renewed) {
+      this.cache.missed(this.server);
       this.#emit("server.reconnected", { server: this.name, reason: "session-lost" });
       return this.#refreshQuietly();
     }

@@ -8,8 +8,10 @@ import type { CallOptions } from "../connection/call.ts";
 import type { Clock } from "../core/clock.ts";
 import {
   McpConnectionError,
+  McpError,
   McpOutcomeUnknownError,
   McpProtocolError,
+  McpTimeoutError,
   McpToolNotFoundError,
 } from "../core/errors.ts";
 import { isTaskResult, readTask } from "../eras/2026-07-28/tasks.ts";
@@ -91,13 +93,18 @@ export class ToolCalls {
     try {
       return await task.result({ ...options, totalTimeoutMs: leftMs });
     } catch (error) {
+      // The server has become one that knows nothing of tasks, or cannot be asked.
+      const isGone = member.connection.description?.era !== "stateless";
+      const isLost = error instanceof McpConnectionError || (isGone && error instanceof McpError);
+      if (isLost) throw this.#outcomeUnknown(task, error);
       // Nobody else has the handle: what goes on there would go on for nobody.
       if (!isOver(task)) void task.cancel().catch(() => {});
-      throw error instanceof McpConnectionError ? this.#outcomeUnknown(task, error) : error;
+      const isLate = error instanceof McpTimeoutError && error.limit === "total";
+      throw isLate ? task.outOfTime(limitMs) : error;
     }
   }
 
-  #outcomeUnknown({ server, id }: RemoteTask, cause: McpConnectionError): McpOutcomeUnknownError {
+  #outcomeUnknown({ server, id }: RemoteTask, cause: McpError): McpOutcomeUnknownError {
     return new McpOutcomeUnknownError(
       `server "${server}" runs the call as a task, and cannot be asked about it any more; pool.task("${server}", ${JSON.stringify(id)}) finds it again (${cause.message})`,
       { server, method: "tools/call", sent: "yes", cause },
@@ -133,7 +140,8 @@ export class ToolCalls {
   ): Promise<void> {
     const { outputValidation } = member.server;
     if (outputValidation === "off") return;
-    const problem = await this.#outputs.check(name, tool, result);
+    const isStrict = outputValidation === "error";
+    const problem = await this.#outputs.check(name, tool, result, isStrict);
     if (problem === undefined) return;
     const message = `the result of "${name}" does not fit its output schema: ${problem}`;
     if (outputValidation === "warn") return member.warn(message);

@@ -4,7 +4,12 @@
 import type { CallOptions } from "../connection/call.ts";
 import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
-import { McpError, McpTimeoutError, McpUnsupportedError } from "../core/errors.ts";
+import {
+  McpConnectionError,
+  McpError,
+  McpTimeoutError,
+  McpUnsupportedError,
+} from "../core/errors.ts";
 import { TASKS_EXTENSION } from "../eras/2026-07-28/envelope.ts";
 import { answerInputs } from "../eras/2026-07-28/input-required.ts";
 import { outcomeOf, pollDelayMs, readTask } from "../eras/2026-07-28/tasks.ts";
@@ -38,6 +43,9 @@ export interface ToolTask {
 
 /** Called with the result of a task before anybody sees it. */
 export type ResultCheck = (result: CallToolResult) => Promise<void>;
+
+/** Polls in a row that may be lost on the way. */
+const MAX_FAILED_POLLS = 5;
 
 /** How long `tasks/cancel` may take, milliseconds. */
 const CANCEL_MS = 10_000;
@@ -103,7 +111,9 @@ export class RemoteTask implements ToolTask {
   async result(options: CallOptions = {}): Promise<CallToolResult> {
     const { totalTimeoutMs = Infinity, signal } = options;
     const over = new AbortController();
-    const both = signal === undefined ? over.signal : AbortSignal.any([signal, over.signal]);
+    const { closed } = this.#member.connection;
+    const given = signal === undefined ? [closed] : [signal, closed];
+    const both = AbortSignal.any([over.signal, ...given]);
     const endsAt = this.#clock.now() + totalTimeoutMs;
     // Whatever is with a person when this ends, for whatever reason, is taken back.
     try {
@@ -114,6 +124,7 @@ export class RemoteTask implements ToolTask {
   }
 
   async cancel(): Promise<void> {
+    await this.#checkEra({ totalTimeoutMs: CANCEL_MS });
     const limits = { timeoutMs: CANCEL_MS, totalTimeoutMs: CANCEL_MS };
     await this.#member.connection.request("tasks/cancel", { taskId: this.id }, limits);
   }
@@ -125,6 +136,7 @@ export class RemoteTask implements ToolTask {
   ): Promise<CallToolResult> {
     const { signal } = options;
     const inputs = new InputsUnderWay();
+    const failures = { inARow: 0 };
     let task = this.#task ?? (await this.#ask(this.#within(options, endsAt)));
     for (;;) {
       const outcome = outcomeOf(this.server, task);
@@ -139,15 +151,37 @@ export class RemoteTask implements ToolTask {
       const leftMs = endsAt - this.#clock.now();
       const waitMs = Math.min(pollDelayMs(task), Math.max(1, leftMs));
       await inputs.orElse(delay(this.#clock, waitMs, { signal }));
-      if (this.#clock.now() >= endsAt) throw this.#outOfTime(totalTimeoutMs);
-      task = await this.#ask(this.#within(options, endsAt));
+      if (this.#clock.now() >= endsAt) throw this.outOfTime(totalTimeoutMs);
+      task = (await this.#poll(this.#within(options, endsAt), failures)) ?? task;
+    }
+  }
+
+  /** @throws {McpUnsupportedError} */
+  async #checkEra(options: CallOptions): Promise<void> {
+    const { era } = await this.#member.connection.ready(options);
+    if (era !== "stateless") throw this.#unsupported();
+  }
+
+  /** One that is lost on the way is asked again at the next turn: asking is harmless, and the task goes on. */
+  async #poll(
+    options: CallOptions,
+    failures: { inARow: number },
+  ): Promise<DetailedTask | undefined> {
+    try {
+      const task = await this.#ask(options);
+      failures.inARow = 0;
+      return task;
+    } catch (error) {
+      // Where there is no connection, it has been waited for already.
+      const isLost = error instanceof McpConnectionError && error.code !== "CONNECTION_FAILED";
+      if (!isLost || ++failures.inARow > MAX_FAILED_POLLS) throw error;
+      return undefined;
     }
   }
 
   async #ask(options: CallOptions): Promise<DetailedTask> {
     const { connection } = this.#member;
-    const { era } = await connection.ready(options);
-    if (era !== "stateless") throw this.#unsupported();
+    await this.#checkEra(options);
     const method = "tasks/get";
     const result = await connection.request(method, { taskId: this.id }, options);
     return (this.#task = readTask(this.server, method, result, this.id));
@@ -191,7 +225,7 @@ export class RemoteTask implements ToolTask {
     };
   }
 
-  #outOfTime(timeoutMs: number): McpTimeoutError {
+  outOfTime(timeoutMs: number): McpTimeoutError {
     return new McpTimeoutError(
       `a task of server "${this.server}" took longer than the total limit of ${timeoutMs} ms. Raise totalTimeoutMs if that is expected, or ask for a handle with task: "handle"`,
       {

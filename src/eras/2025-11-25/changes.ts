@@ -40,6 +40,8 @@ export class ChangeStream {
   #lastEventId: string | undefined;
   #retryMs: number | undefined;
   #everOpened = false;
+  /** Something may have happened while nobody listened. */
+  #hasGap = false;
   /** Attempts in a row that opened nothing. */
   #failures = 0;
   #opened: () => void = () => {};
@@ -62,7 +64,11 @@ export class ChangeStream {
   open(): Promise<void> {
     const { clock } = this.#host;
     return new Promise((resolve) => {
-      const timer = clock.setTimer(resolve, OPENING_MS);
+      const timer = clock.setTimer(() => {
+        // What happens before the stream is open may not be told.
+        this.#hasGap = true;
+        resolve();
+      }, OPENING_MS);
       this.#opened = () => {
         clock.clearTimer(timer);
         resolve();
@@ -89,7 +95,8 @@ export class ChangeStream {
         if (this.#state !== state) return;
         state.openSince = this.#host.clock.now();
         this.#opened();
-        if (this.#everOpened) this.#onMissed();
+        if (this.#everOpened || this.#hasGap) this.#onMissed();
+        this.#hasGap = false;
         this.#everOpened = true;
       },
       onEnd: (end) => {
@@ -118,6 +125,7 @@ export class ChangeStream {
     // Whatever it answers to the first GET, it does not offer a stream, and calls work without (3.15).
     const refused = !this.#everOpened && !end.opened && end.status !== undefined;
     this.#failures = end.opened ? 0 : this.#failures + 1;
+    this.#hasGap = true;
     if (refused || this.#failures >= MAX_FAILURES) {
       this.#state = { name: "closed" };
       if (refused) return;

@@ -115,10 +115,6 @@ class SessionEraSession implements EraSession {
     await this.#ask("resources/subscribe", { uri });
   }
 
-  async unsubscribe(uri: string): Promise<void> {
-    await this.#ask("resources/unsubscribe", { uri });
-  }
-
   async setLogLevel(level: LogLevel): Promise<void> {
     await this.#ask("logging/setLevel", { level });
   }

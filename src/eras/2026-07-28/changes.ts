@@ -2,18 +2,23 @@
 // https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/subscriptions
 
 import type { Timer } from "../../core/clock.ts";
-import {
-  McpConnectionError,
-  McpError,
-  McpHttpError,
-  McpUnsupportedError,
-} from "../../core/errors.ts";
+import { McpConnectionError, McpError, McpUnsupportedError } from "../../core/errors.ts";
+import { excerpt } from "../../core/redact.ts";
 import type { RequestId } from "../../jsonrpc/messages.ts";
 import { NO_LIMITS } from "../../jsonrpc/run-call.ts";
 import { Backoff } from "../../resilience/backoff.ts";
 import type { BackoffOptions } from "../../resilience/backoff.ts";
 import type { ServerCapabilities } from "../../spec/types.ts";
 import type { EraHost } from "../era.ts";
+import {
+  filterFor,
+  grantedOf,
+  isEmpty,
+  isPassing,
+  leftOut,
+  retryAfterOf,
+} from "./change-filter.ts";
+import type { ChangeFilter } from "./change-filter.ts";
 import type { Envelope } from "./envelope.ts";
 
 /** Between attempts to open it again after an abrupt end. */
@@ -30,14 +35,6 @@ const OPENING_MS = 1_000;
 
 /** How long the server may take to acknowledge, milliseconds; after that there is no limit (8.35). */
 const ACK_MS = 20_000;
-
-/** What is listened for (8.30); what is absent is not. */
-export interface ChangeFilter {
-  toolsListChanged?: boolean;
-  promptsListChanged?: boolean;
-  resourcesListChanged?: boolean;
-  resourceSubscriptions?: string[];
-}
 
 /** One `subscriptions/listen` on its way. */
 interface Listening {
@@ -82,6 +79,7 @@ export class ChangeSubscription {
   #isScheduled = false;
   #isClosed = false;
   #hasGap = false;
+  #everAcknowledged = false;
   /** Attempts in a row that were not acknowledged. */
   #failures = 0;
   #opened: () => void = () => {};
@@ -96,7 +94,11 @@ export class ChangeSubscription {
     const { clock } = this.#options.host;
     if (isEmpty(this.#filter())) return Promise.resolve();
     return new Promise((resolve) => {
-      const timer = clock.setTimer(resolve, OPENING_MS);
+      const timer = clock.setTimer(() => {
+        // What happens before the server listens to us is not told.
+        this.#hasGap = true;
+        resolve();
+      }, OPENING_MS);
       this.#opened = () => {
         clock.clearTimer(timer);
         resolve();
@@ -105,12 +107,13 @@ export class ChangeSubscription {
     });
   }
 
-  /** Opens it again if the server had ended it; for a server that was away and is back. */
+  /** Opens it again at once, also if the server had ended it; for a server that was away and is back. */
   resume(): void {
-    const isAlive = this.#current ?? this.#next ?? this.#pause;
+    const isAlive = this.#current ?? this.#next;
     if (this.#isClosed || isAlive !== undefined || isEmpty(this.#filter())) return;
     this.#hasGap = true;
     this.#failures = 0;
+    this.#backoff.reset();
     this.#start();
   }
 
@@ -122,8 +125,9 @@ export class ChangeSubscription {
    */
   subscribe(uri: string): Promise<void> {
     if (this.#isClosed) return Promise.reject(this.#closedError());
-    if (this.#current?.granted.includes(uri) === true) return Promise.resolve();
     this.#uris.add(uri);
+    const isHeld = this.#next === undefined && this.#current?.granted.includes(uri) === true;
+    if (isHeld) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#waiters.add({ uri, resolve, reject });
       this.#schedule();
@@ -160,18 +164,21 @@ export class ChangeSubscription {
     const { clock, events } = this.#options.host;
     clock.clearTimer(listening.ackTimer);
     listening.openSince = clock.now();
-    const { resourceSubscriptions } = honoured;
-    if (Array.isArray(resourceSubscriptions)) listening.granted = resourceSubscriptions;
+    listening.granted = grantedOf(honoured);
     const replaced = this.#current;
     this.#current = listening;
     this.#next = undefined;
     this.#failures = 0;
+    this.#everAcknowledged = true;
     if (replaced !== undefined) {
       this.#replacedId = replaced.id;
       this.#stop(replaced);
     }
-    const left = leftOut(listening.filter, honoured);
-    if (left.length > 0) events.onWarning(`the server will not report ${left.join(", ")}`);
+    // Whoever waits for a resource learns of it himself.
+    const awaited = new Set(Array.from(this.#waiters, ({ uri }) => uri));
+    const left = leftOut(listening.filter, honoured).filter((what) => !awaited.has(what));
+    if (left.length > 0)
+      events.onWarning(`the server will not report changes of ${excerpt(left.join(", "), 300)}`);
     this.#settleAcknowledged(listening);
     this.#opened();
     if (this.#hasGap) {
@@ -193,8 +200,20 @@ export class ChangeSubscription {
     this.#isScheduled = true;
     queueMicrotask(() => {
       this.#isScheduled = false;
-      if (!this.#isClosed) this.#start();
+      if (!this.#isClosed && !this.#isWanted()) this.#start();
     });
+  }
+
+  /** Whether the stream that is open reports what is wanted, and nothing else: it ended and began in one turn. */
+  #isWanted(): boolean {
+    if (this.#next !== undefined || this.#current === undefined) return false;
+    const { granted, filter } = this.#current;
+    const had = filter.resourceSubscriptions ?? [];
+    return (
+      had.length === this.#uris.size &&
+      had.every((uri) => this.#uris.has(uri)) &&
+      granted.length >= had.length
+    );
   }
 
   /** A new stream for what is wanted now; the old one goes on until the new one is acknowledged. */
@@ -265,12 +284,14 @@ export class ChangeSubscription {
     if (wasCurrent) this.#current = undefined;
     else this.#next = undefined;
     if (error === undefined) return this.#onGracefulEnd();
-    if (this.#options.isLost(error) && error instanceof McpError) {
+    // One that never was may be refused by whoever speaks this era; one that was, was spoken.
+    if (this.#everAcknowledged && this.#options.isLost(error) && error instanceof McpError) {
+      this.#settle(() => true, error);
       this.#opened();
       return events.onSessionLost(error);
     }
+    if (this.#current === undefined) this.#hasGap = true;
     if (wasCurrent) {
-      this.#hasGap = true;
       if (clock.now() - listening.openSince >= STABLE_MS) this.#backoff.reset();
     } else this.#failures += 1;
     if (!isPassing(error) || this.#failures >= MAX_FAILURES) return this.#giveUp(error);
@@ -278,7 +299,8 @@ export class ChangeSubscription {
     // One that takes its place is on its way already.
     if (this.#next !== undefined) return;
     this.#clearPause();
-    this.#pause = clock.setTimer(() => this.#start(), this.#backoff.next(), true);
+    const waitMs = Math.max(this.#backoff.next(), retryAfterOf(error));
+    this.#pause = clock.setTimer(() => this.#start(), waitMs, true);
   }
 
   /** The server wants no more of it: left alone until there is a reason (8.34). */
@@ -304,16 +326,8 @@ export class ChangeSubscription {
   }
 
   #filter(): ChangeFilter {
-    const { listen } = this.#options.host;
-    const { tools, prompts, resources } = this.#options.capabilities();
-    const wants = (list: { listChanged?: boolean } | undefined): boolean =>
-      listen === true ? list != null : listen === "auto" && list?.listChanged === true;
-    return {
-      ...(wants(tools) ? { toolsListChanged: true } : {}),
-      ...(wants(prompts) ? { promptsListChanged: true } : {}),
-      ...(wants(resources) ? { resourcesListChanged: true } : {}),
-      ...(this.#uris.size > 0 ? { resourceSubscriptions: [...this.#uris] } : {}),
-    };
+    const { host, capabilities } = this.#options;
+    return filterFor(capabilities(), host.listen, this.#uris);
   }
 
   #settleAcknowledged({ filter, granted }: Listening): void {
@@ -357,25 +371,4 @@ export class ChangeSubscription {
     const message = `the change stream of server "${server}" was closed`;
     return new McpConnectionError("CONNECTION_LOST", message, { server, retryable: true });
   }
-}
-
-function isEmpty(filter: ChangeFilter): boolean {
-  return Object.keys(filter).length === 0;
-}
-
-/** Whether the same may succeed later: the way was at fault, not what was asked. */
-function isPassing(error: unknown): boolean {
-  if (error instanceof McpHttpError) return error.retryable || error.status >= 500;
-  return error instanceof McpConnectionError;
-}
-
-/** What was asked for and will not be reported, for messages. */
-function leftOut(asked: ChangeFilter, honoured: ChangeFilter): string[] {
-  const left: string[] = [];
-  if (asked.toolsListChanged && !honoured.toolsListChanged) left.push("changes of its tools");
-  if (asked.promptsListChanged && !honoured.promptsListChanged) left.push("changes of its prompts");
-  if (asked.resourcesListChanged && !honoured.resourcesListChanged) {
-    left.push("changes of its resources");
-  }
-  return left;
 }

@@ -2,7 +2,7 @@
 // https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/mrtr
 
 import { delay } from "../../core/clock.ts";
-import { McpProtocolError, McpResponseError } from "../../core/errors.ts";
+import { McpProtocolError, McpResponseError, McpTimeoutError } from "../../core/errors.ts";
 import { HEADER_MISMATCH, UNSUPPORTED_VERSION } from "../../jsonrpc/messages.ts";
 import type { RequestId } from "../../jsonrpc/messages.ts";
 import type { CallLimits } from "../../jsonrpc/run-call.ts";
@@ -53,17 +53,23 @@ export async function converse(
   let outcome = first;
   for (;;) {
     if ("error" in outcome) {
-      const empty = line.isAssumed ? emptyList(call.method, outcome.error) : undefined;
+      // The limit of the whole, and not what was left of it for this request.
+      const { error } = outcome;
+      const isLate = error instanceof McpTimeoutError && error.limit === "total";
+      if (isLate && outcome !== first) throw time.outOfTime();
+      const empty = line.isAssumed ? emptyList(call.method, error) : undefined;
       if (empty !== undefined) return empty;
-      await putRight(line, framed, outcome.error, corrected, time);
+      await putRight(line, framed, error, corrected, time);
     } else {
       const { result } = outcome;
       const type = readResultType(line.host.server, call.method, result);
       if (type !== "input_required") return line.accept(framed, result);
       if (++rounds > MAX_ROUNDS) throw tooManyRounds(line, call);
+      frame.hasBegun = true;
       frame.onContinued?.();
       frame.continuation = await giveInput(line, framed, result, time);
     }
+    if (time.isOver) throw time.outOfTime();
     // A request of its own, with an id of its own (1.4).
     outcome = await line.send(framed, undefined, time.limits()).then(
       (result) => ({ result }),
@@ -87,8 +93,11 @@ async function giveInput(
     return continuationOf(demand, undefined);
   }
   // A person's time is no silence of the server's, but it is part of the whole.
-  const responses = await time.race((signal) =>
-    answerInputs({ server, method, handlers, signal }, inputRequests),
+  const { closed } = host;
+  const ended = call.signal === undefined ? closed : AbortSignal.any([call.signal, closed]);
+  const responses = await time.race(
+    (signal) => answerInputs({ server, method, handlers, signal }, inputRequests),
+    ended,
   );
   return continuationOf(demand, responses);
 }
@@ -110,7 +119,11 @@ async function putRight(
     return line.adopt(version);
   }
   if (rpcCode === HEADER_MISMATCH && call.method === "tools/call" && line.tools !== undefined) {
-    return learnTools(line, call, time);
+    // If even that cannot be had, the answer to the call stays what it was: it did not run.
+    return learnTools(line, call, time).catch(() => {
+      call.signal?.throwIfAborted();
+      throw error;
+    });
   }
   throw explained(error);
 }

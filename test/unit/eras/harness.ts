@@ -61,11 +61,13 @@ export async function hostOver(
     peer,
     clientInfo: { name: "test", version: "1" },
     protocol: "auto",
+    mayProbe: true,
     handlers: NO_HANDLERS,
     listen: false,
     limits: LIMITS,
     handshakeMs: 5_000,
     events,
+    closed: new AbortController().signal,
     ...options,
   };
   return { clock, host, peer, events, strays };

@@ -232,6 +232,7 @@ test("abortAll gives every handler the reason and forgets them", async () => {
     notify: () => {},
     onSettled: () => {},
     onDropped: () => {},
+    onRefused: () => {},
     onHandlerError: () => {},
   });
   inbound.receive({ jsonrpc: "2.0", id: 1, method: "a" });
