@@ -1,9 +1,8 @@
-// The toolbox behind every transport and both generations of the official SDK, and a pool in front of it.
+// The toolbox behind every transport, both generations of the official SDK and both eras, and a pool in front of it.
 
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { InMemoryTransport as V1InMemoryTransport } from "@modelcontextprotocol/sdk/inMemory.js";
 import { InMemoryTransport as V2InMemoryTransport } from "@modelcontextprotocol/server";
 import { McpClientPool } from "mcp-client-pool";
@@ -15,10 +14,14 @@ import type {
   ServerConfig,
 } from "mcp-client-pool";
 import { until } from "../support/processes.ts";
+import { compiledStdioServer } from "./servers/compiled.ts";
+import type { StdioVariant } from "./servers/compiled.ts";
+import { startStatelessHost } from "./servers/eras-http.ts";
 import { startSseHost, startStreamableHost } from "./servers/http.ts";
 import type { HttpHost } from "./servers/http.ts";
 import { createV1Server } from "./servers/v1.ts";
 import { createV2Server } from "./servers/v2.ts";
+import type { Record } from "./servers/wire.ts";
 
 /** A server that runs, and what it recorded. */
 export interface Running {
@@ -70,15 +73,16 @@ const httpSse: Kind = {
   },
 };
 
-const stdio = (generation: "v1" | "v2"): Kind => ({
-  name: `SDK ${generation}, stdio`,
+const stdio = (variant: StdioVariant, name = `SDK ${variant}, stdio`): Kind => ({
+  name,
   async start() {
+    const program = await compiledStdioServer();
     const folder = mkdtempSync(join(tmpdir(), "toolbox-"));
     const file = join(folder, "record");
-    const program = fileURLToPath(new URL("./servers/stdio.ts", import.meta.url));
     return {
-      config: { command: process.execPath, args: ["--import", "tsx", program, generation, file] },
-      lines: () => readFileSync(file, "utf8").trimEnd().split("\n"),
+      config: { command: process.execPath, args: [program, variant, file] },
+      // Read before the child has written anything, there is no file.
+      lines: () => (existsSync(file) ? readFileSync(file, "utf8").trimEnd().split("\n") : []),
       async lose(pool) {
         await pool.callTool("s__crash").catch(() => {});
       },
@@ -102,7 +106,7 @@ const inMemory = (generation: "v1" | "v2"): Kind => ({
       [transport, server] = [ours, v1];
     } else {
       const [ours, theirs] = V2InMemoryTransport.createLinkedPair();
-      const v2 = createV2Server(record, true);
+      const v2 = createV2Server(record, { related: true });
       await v2.connect(theirs);
       [transport, server] = [ours, v2];
     }
@@ -127,6 +131,76 @@ export const STREAMABLE: readonly Kind[] = [
 export const RECOVERING: readonly Kind[] = [...STREAMABLE, httpSse, stdio("v1"), stdio("v2")];
 
 export const KINDS: readonly Kind[] = [...RECOVERING, inMemory("v1"), inMemory("v2")];
+
+/** What a server speaks: the stateless era alone, both, or sessions alone. */
+export type Serving = "stateless" | "both" | "sessions";
+
+export interface EraKind extends Kind {
+  readonly serving: Serving;
+}
+
+const eraHttp = (serving: Serving, replies: "json" | "sse"): EraKind => ({
+  name: `SDK v2, ${SERVING[serving]}, HTTP ${replies}`,
+  serving,
+  start() {
+    if (serving === "stateless") return runHost(startStatelessHost, { besides: "none", replies });
+    if (serving === "both") return runHost(startStatelessHost, { besides: "sessions", replies });
+    const asks = replies === "sse" ? "result" : "push";
+    return runHost(startStreamableHost, { generation: "v2", replies, asks });
+  },
+});
+
+async function runHost<Options extends { readonly record: Record }>(
+  startHost: (options: Options) => Promise<HttpHost>,
+  options: Omit<Options, "record">,
+): Promise<Running> {
+  const lines: string[] = [];
+  const record: Record = (line) => void lines.push(line);
+  const host = await startHost({ ...options, record } as Options);
+  return {
+    config: { url: host.url },
+    lines: () => lines,
+    lose: undefined,
+    host,
+    close: () => host.close(),
+  };
+}
+
+const eraStdio = (serving: Serving): EraKind => ({
+  ...stdio(serving, `SDK v2, ${SERVING[serving]}, stdio`),
+  serving,
+});
+
+const SERVING = {
+  stateless: "stateless",
+  both: "both eras",
+  sessions: "sessions",
+} as const satisfies { [serving in Serving]: string };
+
+export const ERA_KINDS: readonly EraKind[] = (["stateless", "both", "sessions"] as const).flatMap(
+  (serving) => [eraHttp(serving, "json"), eraHttp(serving, "sse"), eraStdio(serving)],
+);
+
+/**
+ * The era in which a server is to be spoken to. A child that serves both and was silent for too long was asked
+ * to initialize as well, and has served a session since: it records what it serves.
+ */
+export function eraOf(
+  { serving }: EraKind,
+  protocol: "auto" | "legacy",
+  lines: readonly string[],
+): "stateless" | "session" {
+  if (serving === "sessions" || protocol === "legacy") return "session";
+  const served = lines.filter((line) => line.startsWith("serving ")).at(-1);
+  return served === "serving legacy" ? "session" : "stateless";
+}
+
+/** What the SDK makes of a server unless told otherwise: without sessions in the session era too. */
+export const SESSIONLESS: EraKind = {
+  name: "SDK v2, both eras, HTTP without sessions",
+  serving: "both",
+  start: () => runHost(startStatelessHost, { besides: "sessionless", replies: "json" }),
+};
 
 /** A pool whose server `s` is the toolbox. Disposing ends both. */
 export interface Bench extends AsyncDisposable {

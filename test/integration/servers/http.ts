@@ -23,6 +23,8 @@ export interface HttpHost {
   readonly requests: Seen[];
   /** Sessions that are known now. */
   readonly sessionCount: number;
+  /** Connections that are open now. */
+  readonly socketCount: number;
   /** Every session is unknown from now on, as after a restart. */
   loseSessions(): Promise<void>;
   close(): Promise<void>;
@@ -32,28 +34,41 @@ export interface HostOptions {
   readonly generation: "v1" | "v2";
   readonly replies: "json" | "sse";
   readonly record: Record;
+  /** How a server of version 2 asks the client. */
+  readonly asks?: "push" | "result";
   /** Another server of version 1 in the toolbox's place. */
   readonly createServer?: (record: Record) => { connect(transport: V1Transport): Promise<void> };
 }
 
 interface Hosted {
-  handleRequest(req: IncomingMessage, res: ServerResponse): Promise<void>;
+  handleRequest(req: IncomingMessage, res: ServerResponse, body?: unknown): Promise<void>;
   close(): Promise<void>;
 }
 
 /** Streamable HTTP with sessions; SSE replies are kept, so that they can be resumed. */
 export function startStreamableHost(options: HostOptions): Promise<HttpHost> {
-  const sessions = new Map<string, Hosted>();
+  const sessions = createSessions(options);
+  return startHost(sessions.open, "/mcp", (req, res) => sessions.handle(req, res));
+}
+
+export interface Sessions {
+  readonly open: Map<string, Hosted>;
+  /** @param body the request's, if it was read. */
+  handle(req: IncomingMessage, res: ServerResponse, body?: unknown): Promise<void>;
+}
+
+export function createSessions(options: HostOptions): Sessions {
+  const open = new Map<string, Hosted>();
 
   async function createSession(): Promise<Hosted> {
-    const { generation, replies, record, createServer } = options;
+    const { generation, replies, record, createServer, asks = "push" } = options;
     let nextId: string | undefined;
     const transportOptions = {
       sessionIdGenerator: () => (nextId = crypto.randomUUID()),
-      onsessioninitialized: (id: string) => void sessions.set(id, hosted),
+      onsessioninitialized: (id: string) => void open.set(id, hosted),
       onsessionclosed: (id: string) => {
         record(`session ended ${id === nextId ? "by DELETE" : "that is another's"}`);
-        sessions.delete(id);
+        open.delete(id);
       },
       enableJsonResponse: replies === "json",
       retryInterval: 20,
@@ -69,20 +84,24 @@ export function startStreamableHost(options: HostOptions): Promise<HttpHost> {
       const server = createServer?.(record) ?? createV1Server(record, related);
       await server.connect(hosted as unknown as V1Transport);
     } else {
-      await createV2Server(record, related).connect(hosted as NodeStreamableHTTPServerTransport);
+      const server = createV2Server(record, { related, asks });
+      await server.connect(hosted as NodeStreamableHTTPServerTransport);
     }
     return hosted;
   }
 
-  return startHost(sessions, "/mcp", async (req, res) => {
-    const id = req.headers["mcp-session-id"];
-    if (id === undefined) return (await createSession()).handleRequest(req, res);
-    const session = sessions.get(String(id));
-    if (session !== undefined) return session.handleRequest(req, res);
-    const error = { code: -32001, message: "Session not found" };
-    res.writeHead(404, { "content-type": "application/json" });
-    res.end(JSON.stringify({ jsonrpc: "2.0", id: null, error }));
-  });
+  return {
+    open,
+    async handle(req, res, body) {
+      const id = req.headers["mcp-session-id"];
+      if (id === undefined) return (await createSession()).handleRequest(req, res, body);
+      const session = open.get(String(id));
+      if (session !== undefined) return session.handleRequest(req, res, body);
+      const error = { code: -32001, message: "Session not found" };
+      res.writeHead(404, { "content-type": "application/json" });
+      res.end(JSON.stringify({ jsonrpc: "2.0", id: null, error }));
+    },
+  };
 }
 
 /** HTTP+SSE of 2024-11-05. */
@@ -103,10 +122,11 @@ export function startSseHost(record: Record): Promise<HttpHost> {
   });
 }
 
-async function startHost(
+export async function startHost(
   sessions: Map<string, { close(): Promise<void> }>,
   path: string,
   handle: (req: IncomingMessage, res: ServerResponse) => Promise<void>,
+  beforeClose: () => Promise<void> = async () => {},
 ): Promise<HttpHost> {
   const requests: Seen[] = [];
   const server = createHttpServer((req, res) => {
@@ -115,6 +135,11 @@ async function startHost(
       if (res.headersSent) res.destroy();
       else res.writeHead(500).end();
     });
+  });
+  const sockets = new Set<object>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.once("close", () => sockets.delete(socket));
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
@@ -129,8 +154,12 @@ async function startHost(
     get sessionCount() {
       return sessions.size;
     },
+    get socketCount() {
+      return sockets.size;
+    },
     loseSessions,
     async close() {
+      await beforeClose();
       await loseSessions();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();

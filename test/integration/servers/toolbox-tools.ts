@@ -1,18 +1,22 @@
 // The toolbox's tools: what each makes the server do is what its test looks at.
 
-import { RpcFailure } from "./wire.ts";
+import { InputNeeded, RpcFailure } from "./wire.ts";
 import type { CallContext, Params, Record, Wire } from "./wire.ts";
 
-/** What one client's session remembers. */
-export interface Session {
-  readonly wire: Wire;
-  readonly record: Record;
+/** What a server remembers from one request to the next: for one session, or for all clients where there is none. */
+export interface Memory {
   readonly tools: object[];
-  readonly subscribed: Set<string>;
   /** Elicitations that were completed. */
   readonly visited: Set<string>;
-  /** Whether the level that the client set lets a message pass. */
-  readonly logs: (level: string) => boolean;
+}
+
+/** What a handler works on. */
+export interface Session extends Memory {
+  readonly wire: Wire;
+  readonly record: Record;
+  readonly subscribed: Set<string>;
+  /** Whether the level that the client set, for the session or with the request, lets a message pass. */
+  readonly logs: (level: string, context: CallContext) => boolean;
 }
 
 type Handler = (args: Params, context: CallContext, session: Session) => object | Promise<object>;
@@ -69,6 +73,7 @@ export const TOOLS: readonly object[] = [
     "wait",
     "sample",
     "elicit",
+    "interview",
     "visit",
     "gated",
     "finish",
@@ -147,6 +152,19 @@ const HANDLERS: { readonly [name: string]: Handler } = {
   elicit: (args, { ask }) =>
     outcome(ask("elicitation/create", { message: "Who are you?", requestedSchema: FORM, ...args })),
 
+  /** A question, and two more at once that come of its answer. */
+  async interview(_args, { ask }) {
+    const requestedSchema = { type: "object", properties: { name: { type: "string" } } };
+    const who = await ask("elicitation/create", { message: "Your name?", requestedSchema });
+    const { name } = who["content"] as { name: string };
+    const greet = { role: "user", content: { type: "text", text: `Greet ${name}` } };
+    const [greeting, roots] = await Promise.all([
+      ask("sampling/createMessage", { messages: [greet], maxTokens: 10 }),
+      ask("roots/list"),
+    ]);
+    return text({ name, greeting: greeting["content"], roots: roots["roots"] });
+  },
+
   visit: ({ url }, { ask }) =>
     outcome(
       ask("elicitation/create", { mode: "url", message: "Please visit", elicitationId: "v", url }),
@@ -171,16 +189,18 @@ const HANDLERS: { readonly [name: string]: Handler } = {
 
   ping: (_args, { ask }) => outcome(ask("ping")),
 
-  async log({ level, data }, { notify }, { logs }) {
+  async log({ level, data }, context, { logs }) {
     const message = { level, logger: "toolbox", data };
-    if (logs(String(level))) await notify("notifications/message", message);
+    if (logs(String(level), context)) await context.notify("notifications/message", message);
     return text("logged");
   },
 
   /** Reports a change of `uri`, if it or the folder above it is subscribed to. */
   async touch({ uri }, _context, { wire, subscribed }) {
     const name = String(uri);
-    const covered = [...subscribed].some((one) => name === one || name.startsWith(`${one}/`));
+    const covered =
+      wire.keepsSubscriptions === true ||
+      [...subscribed].some((one) => name === one || name.startsWith(`${one}/`));
     if (covered) await wire.notify("notifications/resources/updated", { uri: name });
     return text(covered);
   },
@@ -243,6 +263,7 @@ async function outcome(asked: Promise<Params>): Promise<object> {
   try {
     return text({ result: await asked });
   } catch (error) {
+    if (error instanceof InputNeeded) throw error;
     const { code, message } = error as { code?: unknown; message?: unknown };
     return text({ code, message });
   }

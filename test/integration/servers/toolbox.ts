@@ -1,9 +1,9 @@
-// A server that offers everything of the session era, over any wire: lists in pages, subscriptions, levels.
+// A server that offers everything of either era, over any wire: lists in pages, subscriptions, levels.
 
 import { promptHandlers } from "./toolbox-prompts.ts";
 import { RESOURCES, TEMPLATES, readResource } from "./toolbox-resources.ts";
 import { TOOLS, callTool } from "./toolbox-tools.ts";
-import type { Session } from "./toolbox-tools.ts";
+import type { Memory, Session } from "./toolbox-tools.ts";
 import { RpcFailure } from "./wire.ts";
 import type { Params, Record, Wire } from "./wire.ts";
 
@@ -16,18 +16,32 @@ const PAGE = 4;
  */
 const CURSORS = ["", " a/b+c==\t", "ü&?#%20", "null", "0", "page six"];
 
-const LEVELS = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+const LEVELS = [
+  "debug",
+  "info",
+  "notice",
+  "warning",
+  "error",
+  "critical",
+  "alert",
+  "emergency",
+  "off",
+];
 
-/** Installs every handler in one session. What happens is told to `record`. */
-export function installToolbox(wire: Wire, record: Record): void {
+export function createMemory(): Memory {
+  return { tools: [...TOOLS], visited: new Set() };
+}
+
+/** Installs every handler. What happens is told to `record`. */
+export function installToolbox(wire: Wire, record: Record, memory: Memory = createMemory()): void {
   let minimum = "warning";
   const session: Session = {
     wire,
     record,
-    tools: [...TOOLS],
+    tools: memory.tools,
+    visited: memory.visited,
     subscribed: new Set(),
-    visited: new Set(),
-    logs: (level) => LEVELS.indexOf(level) >= LEVELS.indexOf(minimum),
+    logs: (level, { logLevel }) => LEVELS.indexOf(level) >= LEVELS.indexOf(logLevel ?? minimum),
   };
   const serveList = (method: string, key: string, entries: () => readonly object[]): void =>
     wire.handle(method, (params) => {

@@ -9,8 +9,10 @@ export interface CallContext {
   readonly progressToken: string | number | undefined;
   /** To the client, on the stream of this request where the transport has one. */
   readonly notify: (method: string, params: Params) => Promise<void>;
-  /** Asks the client. @throws what it answers, with `code` and `data`. */
+  /** Asks the client. @throws what it answers, with `code` and `data`; `InputNeeded`, which must be let pass. */
   readonly ask: (method: string, params?: Params) => Promise<Params>;
+  /** Least level that the request wants to hear of, `off` for none; absent where the session has one. */
+  readonly logLevel?: string | undefined;
   /** Ends this request's SSE stream, the answer to be fetched by resumption; absent where that is not offered. */
   readonly endStream: (() => void) | undefined;
   /** Ends the session's GET stream. */
@@ -27,6 +29,8 @@ export interface Wire {
   /** Unrelated to any request. */
   notify(method: string, params?: Params): Promise<void>;
   ask(method: string, params?: Params): Promise<Params>;
+  /** The SDK keeps the subscriptions, and drops changes that nobody asked for. */
+  readonly keepsSubscriptions?: boolean;
 }
 
 /** An answer that is a JSON-RPC error. */
@@ -40,6 +44,9 @@ export class RpcFailure extends Error {
     this.data = data;
   }
 }
+
+/** The client is asked by the result of this run of the handler; the next run has its answer. */
+export class InputNeeded extends Error {}
 
 /** Notes what a server did; lines such as `echo <key>` or `level debug`. */
 export type Record = (line: string) => void;
