@@ -14,17 +14,8 @@ export class OutputChecker {
     this.#onUncompilable = onUncompilable;
   }
 
-  /**
-   * What is wrong with the result, in one line; `undefined` if nothing is, or nothing is demanded.
-   *
-   * @param isStrict a schema that cannot be compiled is wrong with every result (1.21)
-   */
-  async check(
-    name: string,
-    tool: Tool,
-    result: CallToolResult,
-    isStrict = false,
-  ): Promise<string | undefined> {
+  /** What is wrong with the result, in one line; `undefined` if nothing is, or nothing is demanded. */
+  async check(name: string, tool: Tool, result: CallToolResult): Promise<string | undefined> {
     // `null` is what some servers write for no schema.
     if (tool.outputSchema == null || result.isError === true) return undefined;
     const schema: unknown = tool.outputSchema;
@@ -38,9 +29,7 @@ export class OutputChecker {
       this.#validators.set(key, compiling);
     }
     const validate = await compiling;
-    if (validate instanceof Error) {
-      return isStrict ? `the schema cannot be compiled: ${validate.message}` : undefined;
-    }
+    if (validate instanceof Error) return undefined;
     if (result.structuredContent === undefined) {
       return "the tool has an outputSchema, but its result no structuredContent";
     }

@@ -148,7 +148,9 @@ export class Link {
       if (error instanceof DiedOnProbe) {
         memory.diesOnProbe = true;
         memory.probeDeaths = 1;
-        const link = await openOver(createChild(server, target, clock));
+        const link = await openOver(createChild(server, target, clock)).catch((cause: unknown) => {
+          throw cause instanceof DiedOnProbe ? cause.cause : cause;
+        });
         if (link.session.era === "stateless") memory.diesOnProbe = false;
         return link;
       }

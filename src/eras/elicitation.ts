@@ -24,18 +24,35 @@ export async function elicit(
   params: unknown,
   context: HandlerContext,
 ): Promise<ElicitResult> {
+  const ask = await prepareElicitation(handlers, params);
+  return ask(context);
+}
+
+/**
+ * Checks the question; what comes of it asks the person. Whoever has several asks none before all are in order.
+ *
+ * @throws {RpcError} `-32602`, as `elicit`.
+ */
+export async function prepareElicitation(
+  handlers: ClientHandlers,
+  params: unknown,
+): Promise<(context: HandlerContext) => Promise<ElicitResult>> {
   const request = (params ?? {}) as ElicitFormParams | ElicitUrlParams;
   if (typeof request.message !== "string") throw invalid("message must be a string");
   if (request.mode === "url") {
-    if (handlers.elicitUrl === undefined) throw invalid("mode url was not declared");
+    const { elicitUrl } = handlers;
+    if (elicitUrl === undefined) throw invalid("mode url was not declared");
     checkUrl(request.url);
-    const { action } = checkAction(await handlers.elicitUrl(request, context));
-    return { action };
+    return async (context) => {
+      const { action } = checkAction(await elicitUrl(request, context));
+      return { action };
+    };
   }
   if (request.mode !== undefined && request.mode !== "form") {
     throw invalid(`mode ${JSON.stringify(request.mode)} was not declared`);
   }
-  if (handlers.elicitForm === undefined) throw invalid("mode form was not declared");
+  const { elicitForm } = handlers;
+  if (elicitForm === undefined) throw invalid("mode form was not declared");
   const schema = request.requestedSchema;
   if (typeof schema !== "object" || schema === null)
     throw invalid("requestedSchema must be an object");
@@ -43,16 +60,18 @@ export async function elicit(
   const validate = await compileSchema(withoutPatterns(schema)).catch((cause: unknown) => {
     throw invalid(`requestedSchema is no schema: ${(cause as Error).message}`);
   });
-  const result = checkAction(await handlers.elicitForm(request, context));
-  if (result.action !== "accept") return { action: result.action };
-  const content = withDefaults(schema, result.content ?? {});
-  const problem = validate(content);
-  if (problem !== undefined) {
-    throw new Error(
-      `the answer to an elicitation of server "${context.server}" does not fit its schema: ${problem}`,
-    );
-  }
-  return { action: "accept", content };
+  return async (context) => {
+    const result = checkAction(await elicitForm(request, context));
+    if (result.action !== "accept") return { action: result.action };
+    const content = withDefaults(schema, result.content ?? {});
+    const problem = validate(content);
+    if (problem !== undefined) {
+      throw new Error(
+        `the answer to an elicitation of server "${context.server}" does not fit its schema: ${problem}`,
+      );
+    }
+    return { action: "accept", content };
+  };
 }
 
 /** Fills fields that were left out with the schema's `default` (7.18). */

@@ -94,7 +94,8 @@ export async function negotiate(
     try {
       return await negotiation.startSession(undefined);
     } catch (error) {
-      if (!isAnswer(error)) throw error;
+      const isRefused = host.mayProbe ? isAnswer(error) : classifyInitialize(error) === "stateless";
+      if (!isRefused) throw error;
       memory.forget();
     }
   }
@@ -121,6 +122,8 @@ class Negotiation {
   readonly #signal: AbortSignal;
   /** Once there is an answer. */
   #probed: Probed | undefined;
+  /** `initialize` had the last word. */
+  #isDecided = false;
 
   constructor(host: EraHost, memory: EraMemory, signal: AbortSignal) {
     this.#host = host;
@@ -156,6 +159,8 @@ class Negotiation {
           : ({ kind: "result", result } as const);
       const verdict = classify(observation, { channel, asked });
       if (verdict.era !== "ask-again") return (this.#probed = { verdict, result, error });
+      // A late answer, when a session has begun: nothing follows from it (S6).
+      if (this.#isDecided) return { verdict: { row: verdict.row, era: "unknown" }, result, error };
       version = verdict.version;
     }
   }
@@ -256,6 +261,7 @@ class Negotiation {
     ]).catch(() => undefined);
     this.#signal.throwIfAborted();
     if (answered !== undefined && "begin" in answered) {
+      this.#isDecided = true;
       const session = await answered.begin(this.#signal);
       // Next time it need not be asked for a session.
       const { verdict } = this.#probed ?? {};

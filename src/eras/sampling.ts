@@ -32,8 +32,22 @@ export async function sample(
   context: HandlerContext,
   contentArrays: boolean,
 ): Promise<CreateMessageResult> {
+  return prepareSampling(handlers, params, contentArrays)(context);
+}
+
+/**
+ * Checks the request; what comes of it asks the model.
+ *
+ * @throws {RpcError} `-32602`, as `sample`.
+ */
+export function prepareSampling(
+  handlers: ClientHandlers,
+  params: unknown,
+  contentArrays: boolean,
+): (context: HandlerContext) => Promise<CreateMessageResult> {
   const request = (params ?? {}) as CreateMessageParams;
-  if (handlers.sample === undefined) throw invalid("sampling was not declared");
+  const { sample: handler } = handlers;
+  if (handler === undefined) throw invalid("sampling was not declared");
   if (!Array.isArray(request.messages)) throw invalid("messages must be an array");
   if (typeof request.maxTokens !== "number") throw invalid("maxTokens must be a number");
   const usesTools = request.tools !== undefined || request.toolChoice !== undefined;
@@ -46,15 +60,17 @@ export async function sample(
     throw invalid("each message needs a role, and content with a type");
   }
   checkToolTurns(request.messages);
-  let result: CreateMessageResult;
-  try {
-    result = await handlers.sample(request, context);
-  } catch (error) {
-    if (error instanceof SamplingRefusedError) throw new RpcError(USER_REJECTED, error.message);
-    throw error;
-  }
-  if (contentArrays || !Array.isArray(result.content)) return result;
-  return { ...result, content: oneBlock(result.content) };
+  return async (context) => {
+    let result: CreateMessageResult;
+    try {
+      result = await handler(request, context);
+    } catch (error) {
+      if (error instanceof SamplingRefusedError) throw new RpcError(USER_REJECTED, error.message);
+      throw error;
+    }
+    if (contentArrays || !Array.isArray(result.content)) return result;
+    return { ...result, content: oneBlock(result.content) };
+  };
 }
 
 /** Every `tool_use` is answered in the very next user message, which then holds nothing else (7.12). */

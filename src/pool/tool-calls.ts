@@ -140,8 +140,7 @@ export class ToolCalls {
   ): Promise<void> {
     const { outputValidation } = member.server;
     if (outputValidation === "off") return;
-    const isStrict = outputValidation === "error";
-    const problem = await this.#outputs.check(name, tool, result, isStrict);
+    const problem = await this.#outputs.check(name, tool, result);
     if (problem === undefined) return;
     const message = `the result of "${name}" does not fit its output schema: ${problem}`;
     if (outputValidation === "warn") return member.warn(message);

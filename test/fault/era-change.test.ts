@@ -51,6 +51,8 @@ function working(random: () => number, era: Era): StatelessServerOptions {
     replies: () => (random() < 0.5 ? "json" : "sse"),
     resources: { [URI]: {} },
     tools: toolsOf(random, "old"),
+    // What it says of itself is to hold for an hour: a change refutes it all the same.
+    caching: { "server/discover": { ttlMs: 3_600_000, cacheScope: "private" } },
   };
 }
 
@@ -185,6 +187,30 @@ describe("HTTP: it speaks another era from one request to the next", () => {
     }
   });
 
+  test.each(SWAPS)(
+    "2.7 %s to %s: a refusal that comes when all is agreed again is no reason to agree once more",
+    async (from, to) => {
+      const late = gate();
+      const server = await serveStateless(working(randomOf(10), from));
+      const pool = await connectedTo(server);
+      server.options.onRequest = async ({ text }) => {
+        if (text.includes('"late"')) await late.opened;
+        return false;
+      };
+      const call = pool.callTool("s__work", { key: "late" });
+      await server.until(() => server.requestsOf("tools/call").length === 1);
+      server.setEra(to);
+      await pool.callTool("s__work", { key: "early" });
+      expect(pool.status()).toMatchObject([{ ...statusOf(to), counts: { renewals: 1 } }]);
+      const before = server.requests.length;
+      late.open();
+      expect(await call).toMatchObject(textOf("late"));
+      expect(pool.status()).toMatchObject([{ ...statusOf(to), counts: { renewals: 1 } }]);
+      expect(probesOf(server, before)).toEqual({ discover: 0, initialize: 0 });
+      expect(server.executionCount("work", "late")).toBe(1);
+    },
+  );
+
   test.each(MOVES)("2.7 %s to %s: lists and reads go on as calls do", async (from, to) => {
     const server = await serveStateless({ ...working(randomOf(5), from), prompts: { p: {} } });
     const pool = await connectedTo(server);
@@ -219,7 +245,7 @@ describe("HTTP: it speaks another era from one request to the next", () => {
     },
   );
 
-  test("2.7, 8.34 rolled back while nobody calls: the change stream finds it out", async () => {
+  test("2.7, 8.29, 8.34 rolled back while nobody calls: the change stream finds it out", async () => {
     const clock = pausingClock();
     const server = await serveStateless(working(randomOf(7), "stateless"));
     const pool = await connectedTo(server, {}, { clock });

@@ -1,7 +1,8 @@
 // Fault 35 and its like: the change stream of a stateless server breaks, is refused, or is ended by its server.
 
 import { writeFileSync } from "node:fs";
-import { McpHttpError } from "mcp-client-pool";
+import { createMemoryPair, McpHttpError } from "mcp-client-pool";
+import type { JsonRpcMessage } from "mcp-client-pool";
 import { describe, expect, test } from "vitest";
 import { until, untilProcessGone } from "../support/processes.ts";
 import { RpcError } from "../support/stateless-server.ts";
@@ -298,7 +299,58 @@ describe("HTTP: the stream breaks", () => {
   );
 });
 
-describe("stdio: the stream ends", () => {
+describe("one channel for all: the stream ends", () => {
+  test("6.6, 8.35 never acknowledged: cancelled, and tried again with a new id", async () => {
+    const clock = pausingClock([20_000]);
+    const pair = createMemoryPair();
+    const seen: JsonRpcMessage[] = [];
+    pair.server.onMessage((message) => {
+      seen.push(message);
+      if (!("method" in message && "id" in message)) return;
+      const { id, method } = message;
+      const capabilities = { tools: { listChanged: true } };
+      const discovered = { supportedVersions: ["2026-07-28"], capabilities };
+      const result = method === "server/discover" ? discovered : { tools: [] };
+      if (method !== LISTEN) pair.server.send({ jsonrpc: "2.0", id, result });
+    });
+    const listens = (): unknown[] =>
+      seen.flatMap((one) =>
+        "method" in one && one.method === LISTEN ? [Reflect.get(one, "id")] : [],
+      );
+    const pool = poolTo(
+      { transport: pair.client },
+      {},
+      { clock, timeouts: { handshakeMs: 19_000 } },
+    );
+    const connecting = pool.connect();
+    await clock.serve(1_000);
+    expect(await connecting).toMatchObject({ connected: ["s"] });
+    const [first] = listens();
+    clock.fire(20_000);
+    await clock.serve(1_000);
+    await until(() => listens().length === 2, "the second try");
+    expect(listens()[1]).not.toBe(first);
+    expect(seen).toContainEqual({
+      jsonrpc: "2.0",
+      method: "notifications/cancelled",
+      params: { requestId: first, reason: expect.any(String) },
+    });
+    expect(pool.status()).toMatchObject([{ state: "ready", era: "stateless" }]);
+  });
+
+  test("6.7, 8.32 a notification without a tag belongs to no stream: ignored", async () => {
+    const ledger = new Ledger();
+    const pool = await connectedTo(statelessStdio(ledger));
+    const bench = overStdio(ledger, pool);
+    const warnings = collect(pool, "warning");
+    const updates = collect(pool, "resource.updated");
+    await bench.tellRaw(UPDATED, { uri: "test://a" });
+    await bench.tellRaw("notifications/prompts/list_changed", {});
+    await caughtUp(bench);
+    expect(updates).toEqual([]);
+    expect(warnings).toMatchObject([{ server: "s", message: expect.stringMatching(/ignored/) }]);
+  });
+
   test.each(["result", "cancelled", "both"])(
     "6.8, 8.34 by %s: one warning, not opened again by itself",
     async (how) => {

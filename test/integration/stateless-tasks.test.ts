@@ -616,7 +616,7 @@ describe("the connection while a task runs", () => {
     expect(server.requestsOf("tasks/cancel")).toEqual([]);
   });
 
-  test("34, 4.13 the answer that would have been the task is lost: unknown, not run again", async () => {
+  test("fault 34, 4.13 the answer that would have been the task is lost: unknown, not run again", async () => {
     const { server, pool } = await start(tasking());
     server.cut("tools/call", "answer");
     const error = await failure(pool.callTool("s__work"));
@@ -710,6 +710,18 @@ describe('task: "handle"', () => {
     server.tasks.all[0]?.complete(textResult("done"));
     expect(await handle.result()).toEqual(textOf("done"));
     expect(server.requestsOf("tasks/cancel")).toEqual([]);
+  });
+
+  test("8.22 a limit that passes during a look is told as what it is", async () => {
+    const { server, pool } = await start(tasking());
+    const handle = await pool.callTool("s__work", {}, { task: "handle" });
+    const hold = server.hold("tasks/get");
+    const error = await failure(handle.result({ totalTimeoutMs: 90 }));
+    expect(error).toBeInstanceOf(McpTimeoutError);
+    expect(error).toMatchObject({ method: "tools/call", limit: "total", timeoutMs: 90 });
+    hold.release();
+    server.tasks.all[0]?.complete(textResult("done"));
+    expect(await handle.result()).toEqual(textOf("done"));
   });
 
   test("12.5 two who wait for it at once: a person is asked once", async () => {
@@ -843,7 +855,7 @@ describe('task: "handle"', () => {
   });
 });
 
-test("12.8 many tasks at once: each call gets its own result", async () => {
+test("12.2, 12.4 many tasks at once: each call gets its own result", async () => {
   const { server, pool } = await start({
     handler: ({ key }, { tasks }) => tasks.createTask(completing(2, String(key))),
   });

@@ -2,13 +2,14 @@
 // https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/mrtr
 
 import { McpInputError, McpProtocolError } from "../../core/errors.ts";
+import { excerpt } from "../../core/redact.ts";
 import { RpcError } from "../../jsonrpc/inbound.ts";
 import { INVALID_PARAMS } from "../../jsonrpc/messages.ts";
-import { elicit } from "../elicitation.ts";
+import { prepareElicitation } from "../elicitation.ts";
 import type { Continuation } from "../era.ts";
 import type { ClientHandlers, HandlerContext } from "../handlers.ts";
 import { checkRoots } from "../roots.ts";
-import { sample } from "../sampling.ts";
+import { prepareSampling } from "../sampling.ts";
 
 /** How often one call may be sent back for input; beyond it the call fails. */
 export const MAX_ROUNDS = 10;
@@ -77,22 +78,31 @@ export function continuationOf(
   };
 }
 
+/** Asks whoever answers; what is asked has been checked. */
+type Ask = (context: HandlerContext) => Promise<object>;
+
 /**
- * Has every request answered, all at the same time; the first that fails ends the others.
+ * Has every request answered, all at the same time, after all were found to be in order; the first that fails ends
+ * the others.
  *
- * @throws {McpProtocolError} if the server asks for what was not declared, or malformed (7.29).
+ * @throws {McpProtocolError} if the server asks for what was not declared, or malformed: nobody was asked (7.29).
  * @throws {McpInputError} if a handler threw, or a person refused where there is no answer for that (7.30).
  */
 export async function answerInputs(
   context: InputContext,
   requests: { readonly [key: string]: unknown },
 ): Promise<{ [key: string]: object }> {
+  const questions = await Promise.all(
+    Object.entries(requests).map(async ([key, request]) => {
+      return { key, what: methodOf(request), ask: await prepare(context, request) };
+    }),
+  );
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
   try {
     const answers = await Promise.all(
-      Object.entries(requests).map(async ([key, request]) => {
-        return [key, await answer({ ...context, signal }, request)] as const;
+      questions.map(async ({ key, what, ask }) => {
+        return [key, await answer({ ...context, signal }, what, ask)] as const;
       }),
     );
     return Object.fromEntries(answers);
@@ -102,21 +112,39 @@ export async function answerInputs(
   }
 }
 
-async function answer(context: InputContext, request: unknown): Promise<object> {
-  const { server, method } = context;
-  const asked = (request ?? {}) as { method?: unknown; params?: unknown };
-  const what = typeof asked.method === "string" ? asked.method : "something without a method";
+/** The same checks as if it had come by itself. */
+async function prepare({ handlers, server, method }: InputContext, request: unknown): Promise<Ask> {
+  const { params } = (request ?? {}) as { params?: unknown };
   try {
-    return await ask(context, what, asked.params);
-  } catch (cause) {
-    context.signal.throwIfAborted();
-    // Its parameters are the server's fault, and so is what was not declared.
-    if (cause instanceof RpcError && cause.code === INVALID_PARAMS) {
-      throw new McpProtocolError(
-        `server "${server}" asked for input that it may not ask for, during ${method}: ${cause.message}`,
-        { server, method, sent: "yes", cause },
-      );
+    switch (methodOf(request)) {
+      case "elicitation/create":
+        return await prepareElicitation(handlers, params);
+      case "sampling/createMessage":
+        return prepareSampling(handlers, params, true);
+      case "roots/list": {
+        const { roots } = handlers;
+        if (roots !== undefined) return async () => ({ roots: checkRoots(await roots()) });
+      }
     }
+    throw new RpcError(INVALID_PARAMS, `${methodOf(request)} was not declared`);
+  } catch (cause) {
+    throw new McpProtocolError(
+      `server "${server}" asked for input that it may not ask for, during ${method}: ${cause instanceof Error ? cause.message : String(cause)}`,
+      { server, method, sent: "yes", cause },
+    );
+  }
+}
+
+/** One answer, from the same handlers and with the same consent as if the request had come by itself. */
+async function answer(
+  { server, method, signal }: InputContext,
+  what: string,
+  ask: Ask,
+): Promise<object> {
+  try {
+    return sendable(await ask({ server, signal, progress: () => {} }));
+  } catch (cause) {
+    signal.throwIfAborted();
     throw new McpInputError(
       `server "${server}" needs input (${what}) to go on with ${method}, and did not get it: ${cause instanceof Error ? cause.message : String(cause)}`,
       { server, method, sent: "yes", cause },
@@ -124,20 +152,16 @@ async function answer(context: InputContext, request: unknown): Promise<object> 
   }
 }
 
-/** One request, as if it had come by itself: the same checks, the same handlers, the same consent. */
-async function ask(context: InputContext, method: string, params: unknown): Promise<object> {
-  const { handlers, server, signal } = context;
-  const handler: HandlerContext = { server, signal, progress: () => {} };
-  switch (method) {
-    case "elicitation/create":
-      return elicit(handlers, params, handler);
-    case "sampling/createMessage":
-      return sample(handlers, params, handler, true);
-    case "roots/list":
-      if (handlers.roots === undefined) break;
-      return { roots: checkRoots(await handlers.roots()) };
-  }
-  throw new RpcError(INVALID_PARAMS, `${method} was not declared`);
+/** @throws {TypeError} unless a handler gave an object that JSON can say. */
+function sendable(result: unknown): object {
+  if (!isObject(result)) throw new TypeError("the handler must return an object");
+  JSON.stringify(result);
+  return result as object;
+}
+
+function methodOf(request: unknown): string {
+  const { method } = (request ?? {}) as { method?: unknown };
+  return typeof method === "string" ? excerpt(method, 100) : "something without a method";
 }
 
 function isObject(value: unknown): boolean {

@@ -157,6 +157,16 @@ describe("the answers (7.26, 7.29, 7.30)", () => {
     expect(await outcome).toBe(reason);
   });
 
+  test("8.25 given up before anybody was asked: nobody is", async () => {
+    const abort = new AbortController();
+    const reason = new Error("not needed any more");
+    const elicitForm = vi.fn<() => ElicitResult>(() => ACCEPT);
+    const answers = answerInputs(contextOf({ elicitForm }, abort.signal), { q: FORM });
+    abort.abort(reason);
+    expect(await rejection(answers)).toBe(reason);
+    expect(elicitForm).not.toHaveBeenCalled();
+  });
+
   test.each([
     ["nothing", undefined],
     ["null", null],
