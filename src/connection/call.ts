@@ -1,6 +1,7 @@
 // One call over everything that happens to its server: attempts, replays, renewals, inside one deadline.
 // Hot path: `run` adds one rejection handler to the first attempt and nothing else.
 
+import { withEither } from "../core/abort.ts";
 import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpAuthError, McpError, McpOutcomeUnknownError, McpTimeoutError } from "../core/errors.ts";
@@ -159,8 +160,9 @@ export class CallRunner {
   async #pause(call: Call, waitMs: number): Promise<void> {
     const { signal } = call.options;
     const { ending } = this.#supervisor;
-    const either = signal === undefined ? ending : AbortSignal.any([signal, ending]);
-    await delay(this.#clock, waitMs, { signal: either }).catch(() => signal?.throwIfAborted());
+    await withEither([signal, ending], (either) =>
+      delay(this.#clock, waitMs, { signal: either }),
+    ).catch(() => signal?.throwIfAborted());
   }
 
   async #ready(call: Call, leftMs: number, tally: Tally): Promise<Link> {

@@ -47,6 +47,28 @@ export function unwatchAbort(signal: AbortSignal, watch: AbortWatch): void {
   forget(signal, known.listener);
 }
 
+/**
+ * Runs `work` with a signal that aborts with the first of `signals`. Unlike `AbortSignal.any` it leaves nothing on
+ * signals that live as long as the program, once the work is done.
+ */
+export async function withEither<T>(
+  signals: readonly (AbortSignal | undefined)[],
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const either = new AbortController();
+  const watches: { signal: AbortSignal; watch: AbortWatch }[] = [];
+  for (const signal of signals) {
+    if (signal === undefined) continue;
+    if (signal.aborted) either.abort(signal.reason);
+    else watches.push({ signal, watch: watchAbort(signal, () => either.abort(signal.reason)) });
+  }
+  try {
+    return await work(either.signal);
+  } finally {
+    for (const { signal, watch } of watches) unwatchAbort(signal, watch);
+  }
+}
+
 /** What `work` gives, or the signal's reason as soon as it is aborted; the work itself goes on. */
 export function untilAborted<T>(signal: AbortSignal, work: Promise<T>): Promise<T> {
   return new Promise((resolve, reject) => {

@@ -1,5 +1,6 @@
 // The time of a call that is made of several requests: one total limit and one signal over all of them.
 
+import { withEither } from "../core/abort.ts";
 import { withLimit } from "../core/limit.ts";
 import { McpTimeoutError } from "../core/errors.ts";
 import { describeRequest } from "../jsonrpc/pending.ts";
@@ -33,16 +34,17 @@ export class CallTime {
   }
 
   /** Work on this side that may not heed its signal: ends with it anyway, or with the total limit. */
-  async race<T>(
-    work: (signal: AbortSignal) => Promise<T>,
-    signal: AbortSignal | undefined = this.#call.signal,
-  ): Promise<T> {
-    const { clock } = this.#host;
-    const limit = { clock, limitMs: this.leftMs, signal, onLimit: () => this.outOfTime() };
+  async race<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+    const { clock, closed } = this.#host;
     // Whatever still runs in the end is told that nobody waits for it.
     const over = new AbortController();
     try {
-      return await withLimit(limit, (ended) => work(AbortSignal.any([ended, over.signal])));
+      return await withEither([this.#call.signal, closed], (signal) =>
+        withLimit(
+          { clock, limitMs: this.leftMs, signal, onLimit: () => this.outOfTime() },
+          (ended) => work(AbortSignal.any([ended, over.signal])),
+        ),
+      );
     } finally {
       over.abort();
     }

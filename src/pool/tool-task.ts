@@ -2,6 +2,7 @@
 // https://github.com/modelcontextprotocol/modelcontextprotocol/blob/main/seps/2663-tasks-extension.md
 
 import type { CallOptions } from "../connection/call.ts";
+import { withEither } from "../core/abort.ts";
 import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import {
@@ -110,17 +111,22 @@ export class RemoteTask implements ToolTask {
 
   async result(options: CallOptions = {}): Promise<CallToolResult> {
     const { totalTimeoutMs = Infinity, signal } = options;
-    const over = new AbortController();
-    const { closed } = this.#member.connection;
-    const given = signal === undefined ? [closed] : [signal, closed];
-    const both = AbortSignal.any([over.signal, ...given]);
     const endsAt = this.#clock.now() + totalTimeoutMs;
-    // Whatever is with a person when this ends, for whatever reason, is taken back.
-    try {
-      return await this.#follow({ ...options, signal: both }, endsAt, totalTimeoutMs);
-    } finally {
-      over.abort();
-    }
+    const { closed } = this.#member.connection;
+    return withEither([signal, closed], async (ended) => {
+      // Whatever is with a person when this ends, for whatever reason, is taken back.
+      const over = new AbortController();
+      const either = AbortSignal.any([ended, over.signal]);
+      try {
+        return await this.#follow({ ...options, signal: either }, endsAt, totalTimeoutMs);
+      } catch (error) {
+        // The limit of the whole, and not what was left of it for a look.
+        const isLate = error instanceof McpTimeoutError && error.limit === "total";
+        throw isLate ? this.outOfTime(totalTimeoutMs) : error;
+      } finally {
+        over.abort();
+      }
+    });
   }
 
   async cancel(): Promise<void> {

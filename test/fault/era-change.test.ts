@@ -265,6 +265,36 @@ describe("HTTP: it speaks another era from one request to the next", () => {
     expect(clock.held).toEqual([]);
   });
 
+  test.each([
+    ["stateless", "sessions", "2026-07-28", "initialize"],
+    ["sessions", "stateless", "2025-11-25", "server/discover"],
+    ["sessions", "stateless", "legacy", "server/discover"],
+  ] as const)(
+    "2.6, 2.7 %s to %s where only %s is allowed: calls fail unsent, nobody sends %s; back again, all is well",
+    async (from, to, protocol, forbidden) => {
+      const server = await serveStateless(working(randomOf(11), from));
+      const pace = { ...QUICK, initialMs: 60_000, maxMs: 60_000, budgetMs: 100 };
+      const pool = await connectedTo(server, { protocol }, { reconnect: pace });
+      const before = server.requests.length;
+      server.setEra(to);
+      const calls = Array.from({ length: 20 }, () => failure(pool.callTool("s__work")));
+      for (const error of await Promise.all(calls)) {
+        expect(error.server).toBe("s");
+        expect(error.code).not.toBe("OUTCOME_UNKNOWN");
+      }
+      expect(server.executionCount("work")).toBe(0);
+      const sent = server.requests.slice(before).map(({ body }) => body?.method);
+      expect(sent).not.toContain(forbidden);
+      expect(probesOf(server, before).discover + probesOf(server, before).initialize).toBeLessThan(
+        4,
+      );
+      server.setEra(from);
+      await reconnect(pool);
+      expect(await pool.callTool("s__work", { key: "k" })).toMatchObject(textOf("k"));
+      expect(pool.status()).toMatchObject([statusOf(from)]);
+    },
+  );
+
   test("2.7, 7.28 rolled back while a person is asked: unknown, and not run again", async () => {
     const answered = gate();
     const server = await serveStateless({

@@ -296,6 +296,26 @@ describe("HTTP: the acknowledgement", () => {
     expect(heard).toEqual(["test://a"]);
   });
 
+  test("8.22, 8.31 a resource that is never acknowledged: a timeout, and everything else as before", async () => {
+    const server = await serveStateless({
+      resources: RESOURCES,
+      ack: (filter) => (filter.resourceSubscriptions?.includes("test://b") ? null : filter),
+    });
+    const pool = await connectedTo(server, {}, { timeouts: { timeoutMs: 80 } });
+    const heard: string[] = [];
+    await pool.subscribeResource("s", "test://a", ({ uri }) => heard.push(uri));
+    const error = await failure(pool.subscribeResource("s", "test://b", () => {}));
+    expect(error).toMatchObject({ code: "TIMEOUT", server: "s", method: "resources/subscribe" });
+    await server.until(({ subscriptions }) => subscriptions.length === 1);
+    expect(server.subscriptions[0]?.granted).toEqual({
+      ...LISTS,
+      resourceSubscriptions: ["test://a"],
+    });
+    server.notifyResourceUpdated("test://a");
+    await caughtUp(overHttp(server, pool));
+    expect(heard).toEqual(["test://a"]);
+  });
+
   test("8.31 a resource that a later stream leaves out is told of by a warning", async () => {
     const clock = pausingClock();
     const server = await serveStateless({ resources: RESOURCES });

@@ -93,11 +93,8 @@ async function giveInput(
     return continuationOf(demand, undefined);
   }
   // A person's time is no silence of the server's, but it is part of the whole.
-  const { closed } = host;
-  const ended = call.signal === undefined ? closed : AbortSignal.any([call.signal, closed]);
-  const responses = await time.race(
-    (signal) => answerInputs({ server, method, handlers, signal }, inputRequests),
-    ended,
+  const responses = await time.race((signal) =>
+    answerInputs({ server, method, handlers, signal }, inputRequests),
   );
   return continuationOf(demand, responses);
 }

@@ -97,6 +97,8 @@ export async function answerInputs(
       return { key, what: methodOf(request), ask: await prepare(context, request) };
     }),
   );
+  // Given up meanwhile: nobody is asked in vain.
+  context.signal.throwIfAborted();
   const failed = new AbortController();
   const signal = AbortSignal.any([context.signal, failed.signal]);
   try {
