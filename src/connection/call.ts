@@ -4,7 +4,13 @@
 import { withEither } from "../core/abort.ts";
 import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
-import { McpAuthError, McpError, McpOutcomeUnknownError, McpTimeoutError } from "../core/errors.ts";
+import {
+  McpAuthError,
+  McpClosedError,
+  McpError,
+  McpOutcomeUnknownError,
+  McpTimeoutError,
+} from "../core/errors.ts";
 import type { CallFrame, EraRequest, EraSession } from "../eras/era.ts";
 import { describeRequest } from "../jsonrpc/pending.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
@@ -192,6 +198,9 @@ export class CallRunner {
   #unsent(call: Call, error: McpError, tally: Tally): McpError {
     const hasBegun = tally.mayHaveRun || call.frame.hasBegun === true;
     if (!hasBegun) return error.forCall(call.method, "no");
+    if (error instanceof McpClosedError) {
+      return error.forCall(call.method, tally.mayHaveRun ? "unknown" : "yes");
+    }
     if (call.replayClass === "safe") return error.forCall(call.method, "unknown");
     return this.#outcomeUnknown(call, error.forCall(call.method, "unknown"), tally);
   }

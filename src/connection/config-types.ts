@@ -65,7 +65,8 @@ export interface ToolFilter {
 export interface ConnectionOptions {
   /**
    * `auto` finds out with one `server/discover`, remembers it, and falls back to `initialize`; `legacy` offers the
-   * newest revision with sessions at once; a revision is that one and no newer. Default `auto`.
+   * newest revision with sessions at once; a revision is the one that is asked for, and a server with sessions may
+   * answer with another; `2026-07-28` is that one and no other. Default `auto`.
    */
   protocol?: "auto" | "legacy" | ProtocolVersion;
   /** Whether the server's annotations (`readOnlyHint`, `idempotentHint`) are believed. Default false. */

@@ -236,18 +236,25 @@ export class Link {
 
   /** Ends it in good order. Never rejects. */
   async close(): Promise<void> {
+    // First: a server that ends its streams with the session must not be taken for one that was lost.
+    this.#closePeer();
     await this.#session?.close();
     await this.#takeDown();
   }
 
-  async #takeDown(): Promise<void> {
-    const { peer, server, transport, clock } = this.#host;
+  #closePeer(): void {
+    const { peer, server } = this.#host;
     peer.close(
       new McpClosedError(
         `the connection to server "${server}" was closed while this was under way; "sent" says whether it may have run`,
         { server },
       ),
     );
+  }
+
+  async #takeDown(): Promise<void> {
+    const { transport, clock } = this.#host;
+    this.#closePeer();
     // One that is not ours may hang or reject.
     const done = new AbortController();
     const patience = delay(clock, CLOSE_MS, { signal: done.signal }).catch(() => {});
@@ -282,11 +289,15 @@ function within<T>(
   heard: () => string | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const { clock, server, handshakeMs, transport } = host;
+  const { clock, server, handshakeMs, transport, protocol } = host;
+  const isAuto = protocol === "auto" && transport.kind !== "sse";
+  const advice = isAuto
+    ? ', or set protocol: "legacy" if it hangs on requests that it does not know'
+    : "";
   const onLimit = (): McpTimeoutError => {
     const noise = heard();
     return new McpTimeoutError(
-      `server "${server}" (${transport.address}) did not complete the handshake within ${handshakeMs} ms. Is it an MCP server, and is it up? Raise timeouts.handshakeMs for a slow start, or set protocol: "legacy" if it hangs on requests that it does not know${noise === undefined ? "" : ` (last heard: ${noise})`}`,
+      `server "${server}" (${transport.address}) did not complete the handshake within ${handshakeMs} ms. Is it an MCP server, and is it up? Raise timeouts.handshakeMs for a slow start${advice}${noise === undefined ? "" : ` (last heard: ${noise})`}`,
       { server, method: "initialize", limit: "handshake", timeoutMs: handshakeMs, retryable: true },
     );
   };

@@ -163,7 +163,21 @@ export function checkShape(
   }
   const expected = issue.type === "custom" ? issue.message : `must be ${inWords(issue.expected)}`;
   const isSecret = keys.some((key) => key === "env" || key === "headers" || key === "args");
-  const given = describe(issue.input, isSecret);
+  const { input } = issue;
+  if (issue.type === "picklist" && typeof input === "string" && !isSecret) {
+    const options = Array.from(
+      (issue.expected ?? "").matchAll(/"([^"]+)"/g),
+      ([, one]) => one ?? "",
+    );
+    const near = suggestNear(input, options);
+    throw new McpConfigError(
+      `${where} ${expected}, not ${JSON.stringify(input.slice(0, 40))}${near}`,
+      {
+        path: where,
+      },
+    );
+  }
+  const given = describe(input, isSecret);
   throw new McpConfigError(`${where} ${expected}, not ${given}`, { path: where });
 }
 
@@ -209,10 +223,15 @@ function suggest(
 /** The end of a message about an unknown key: the closest one, or all. */
 export function suggestKey(wrong: string, known: readonly string[]): string {
   if (known.length === 0) return "";
+  const near = suggestNear(wrong, known);
+  return near === "" ? `; known are ${known.join(", ")}` : near;
+}
+
+/** Up to 3 edits, or a beginning of it: `timeout` for `timeoutMs`. */
+function suggestNear(wrong: string, known: readonly string[]): string {
   const near = closest(wrong, known);
-  // Up to 3 edits, or a beginning of it: `timeout` for `timeoutMs`.
   const isNear = distance(near.toLowerCase(), wrong.toLowerCase()) <= 3;
-  return isNear ? `; did you mean "${near}"?` : `; known are ${known.join(", ")}`;
+  return isNear ? `; did you mean "${near}"?` : "";
 }
 
 function entriesOf(schema: unknown): { readonly [key: string]: unknown } {

@@ -79,8 +79,12 @@ export async function negotiate(
   signal: AbortSignal,
 ): Promise<EraSession> {
   const { protocol, transport } = host;
-  if (protocol === "legacy") return startSession(host, undefined, signal);
-  if (isSessionVersion(protocol)) return startSession(host, protocol, signal);
+  if (protocol === "legacy" || isSessionVersion(protocol)) {
+    const version = protocol === "legacy" ? undefined : protocol;
+    return startSession(host, version, signal).catch((error: unknown) => {
+      throw classifyInitialize(error) === "stateless" ? noSessions(host, error) : error;
+    });
+  }
   // HTTP+SSE is spoken by servers of 2024-11-05 alone.
   if (transport.kind === "sse") return startSession(host, undefined, signal);
   const known = await memory.recall();
@@ -217,11 +221,11 @@ class Negotiation {
 
   /** A stateless revision was asked for: a server that does not discover may still speak it (2.16). */
   #insist(verdict: Verdict & { era: "session" }, error: unknown): Promise<EraSession> {
-    const { server, protocol } = this.#host;
+    const { server, protocol, transport } = this.#host;
     const knowsNot = verdict.row === "H14" || (verdict.row === "S4" && isAnswer(error));
     if (knowsNot) return this.#startStateless(LATEST_STATELESS_VERSION, undefined);
     throw new McpProtocolError(
-      `server "${server}" does not speak ${protocol}, the only revision allowed for it; set protocol: "auto" to let it speak an older one${error instanceof Error ? ` (${error.message})` : ""}`,
+      `server "${server}" (${transport.address}) does not speak ${protocol}, the only revision allowed for it; set protocol: "auto" to let it speak an older one${error instanceof Error ? ` (${error.message})` : ""}`,
       { server, method: "server/discover", sent: "yes", cause: error },
     );
   }
@@ -306,6 +310,14 @@ class Negotiation {
       { server, method: "server/discover", sent: "yes" },
     );
   }
+}
+
+function noSessions({ server, protocol, transport }: EraHost, cause: unknown): McpProtocolError {
+  const reason = cause instanceof Error ? ` (${cause.message})` : "";
+  return new McpProtocolError(
+    `server "${server}" (${transport.address}) has no sessions, and its option protocol: "${protocol}" asks for one; set protocol: "auto"${reason}`,
+    { server, method: "initialize", sent: "yes", cause },
+  );
 }
 
 async function startSession(

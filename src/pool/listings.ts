@@ -16,7 +16,7 @@ import type { Member } from "./member.ts";
 import type { Members } from "./members.ts";
 
 /** How long a listing over all servers waits for one that is being reconnected, milliseconds. */
-const AWAY_MS = 2_000;
+const AWAY_MS = 500;
 
 type OnWarning = (server: string, message: string, cause: unknown) => void;
 

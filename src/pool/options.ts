@@ -58,7 +58,7 @@ export interface PoolOptions extends ConnectionOptions {
   onLog?: (message: LogMessage, context: { readonly server: string }) => void;
   /**
    * Where it is kept which protocol each server speaks, and what servers let us keep of their answers. Give one
-   * that lasts, and a restart needs no probe. Default: a bounded store in memory.
+   * that lasts, and no era is looked for after a restart. Default: a bounded store in memory.
    */
   cacheStore?: CacheStore;
   /** Time and randomness, for tests. */

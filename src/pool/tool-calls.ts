@@ -7,6 +7,7 @@ import type { PoolTool } from "../catalog/pool-tool.ts";
 import type { CallOptions } from "../connection/call.ts";
 import type { Clock } from "../core/clock.ts";
 import {
+  McpClosedError,
   McpConnectionError,
   McpError,
   McpOutcomeUnknownError,
@@ -93,6 +94,7 @@ export class ToolCalls {
     try {
       return await task.result({ ...options, totalTimeoutMs: leftMs });
     } catch (error) {
+      if (error instanceof McpClosedError) throw leftBehind(task, error);
       // The server has become one that knows nothing of tasks, or cannot be asked.
       const isGone = member.connection.description?.era !== "stateless";
       const isLost = error instanceof McpConnectionError || (isGone && error instanceof McpError);
@@ -100,7 +102,7 @@ export class ToolCalls {
       // Nobody else has the handle: what goes on there would go on for nobody.
       if (!isOver(task)) void task.cancel().catch(() => {});
       const isLate = error instanceof McpTimeoutError && error.limit === "total";
-      throw isLate ? task.outOfTime(limitMs) : error;
+      throw isLate ? task.outOfTime(limitMs, "it was cancelled") : error;
     }
   }
 
@@ -149,6 +151,14 @@ export class ToolCalls {
       { server: member.name, method: "tools/call", sent: "yes" },
     );
   }
+}
+
+/** A pool that closes does not wait for tasks: they go on, and can be found again. */
+function leftBehind({ server, id }: RemoteTask, cause: McpClosedError): McpClosedError {
+  return new McpClosedError(
+    `${cause.message}, while server "${server}" runs the call as a task: it goes on, and pool.task("${server}", ${JSON.stringify(id)}) finds it again`,
+    { server, method: "tools/call", sent: "yes", cause },
+  );
 }
 
 function isOver({ state }: RemoteTask): boolean {

@@ -45,6 +45,8 @@ export interface ToolTask {
 /** Called with the result of a task before anybody sees it. */
 export type ResultCheck = (result: CallToolResult) => Promise<void>;
 
+const GOES_ON = "it goes on, and result() can be called again";
+
 /** Polls in a row that may be lost on the way. */
 const MAX_FAILED_POLLS = 5;
 
@@ -122,7 +124,7 @@ export class RemoteTask implements ToolTask {
       } catch (error) {
         // The limit of the whole, and not what was left of it for a look.
         const isLate = error instanceof McpTimeoutError && error.limit === "total";
-        throw isLate ? this.outOfTime(totalTimeoutMs) : error;
+        throw isLate ? this.outOfTime(totalTimeoutMs, GOES_ON) : error;
       } finally {
         over.abort();
       }
@@ -157,15 +159,21 @@ export class RemoteTask implements ToolTask {
       const leftMs = endsAt - this.#clock.now();
       const waitMs = Math.min(pollDelayMs(task), Math.max(1, leftMs));
       await inputs.orElse(delay(this.#clock, waitMs, { signal }));
-      if (this.#clock.now() >= endsAt) throw this.outOfTime(totalTimeoutMs);
+      if (this.#clock.now() >= endsAt) throw this.outOfTime(totalTimeoutMs, GOES_ON);
       task = (await this.#poll(this.#within(options, endsAt), failures)) ?? task;
     }
   }
 
   /** @throws {McpUnsupportedError} */
   async #checkEra(options: CallOptions): Promise<void> {
-    const { era } = await this.#member.connection.ready(options);
-    if (era !== "stateless") throw this.#unsupported();
+    const { era, capabilities } = await this.#member.connection.ready(options);
+    const why =
+      era !== "stateless"
+        ? "speaks a revision with sessions: its tasks have no handles"
+        : this.#task === undefined && capabilities.extensions?.[TASKS_EXTENSION] === undefined
+          ? "does not offer tasks"
+          : undefined;
+    if (why !== undefined) throw this.#unsupported(why);
   }
 
   /** One that is lost on the way is asked again at the next turn: asking is harmless, and the task goes on. */
@@ -231,9 +239,10 @@ export class RemoteTask implements ToolTask {
     };
   }
 
-  outOfTime(timeoutMs: number): McpTimeoutError {
+  /** @param fate what becomes of the task */
+  outOfTime(timeoutMs: number, fate: string): McpTimeoutError {
     return new McpTimeoutError(
-      `a task of server "${this.server}" took longer than the total limit of ${timeoutMs} ms. Raise totalTimeoutMs if that is expected, or ask for a handle with task: "handle"`,
+      `a task of server "${this.server}" took longer than the total limit of ${timeoutMs} ms: ${fate}. Raise totalTimeoutMs if that is expected`,
       {
         server: this.server,
         method: "tools/call",
@@ -244,11 +253,12 @@ export class RemoteTask implements ToolTask {
     );
   }
 
-  #unsupported(): McpUnsupportedError {
-    return new McpUnsupportedError(
-      `server "${this.server}" speaks a revision with sessions: its tasks have no handles`,
-      { server: this.server, method: "tasks/get", capability: TASKS_EXTENSION },
-    );
+  #unsupported(why: string): McpUnsupportedError {
+    return new McpUnsupportedError(`server "${this.server}" ${why}`, {
+      server: this.server,
+      method: "tasks/get",
+      capability: TASKS_EXTENSION,
+    });
   }
 }
 

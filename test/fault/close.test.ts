@@ -104,7 +104,9 @@ describe("fault 55: closeAll", () => {
     await server.until((one) => one.requestsOf("initialize").length === 2);
     await pool.closeAll({ drainMs: 10 });
     const errors = await Promise.all(calls);
-    expect(errors.map(({ code, sent }) => [code, sent])).toEqual(calls.map(() => ["CLOSED", "no"]));
+    expect(errors.map(({ code }) => code)).toEqual(calls.map(() => "CLOSED"));
+    // One whose 404 is still on its way has been written, as far as its caller can know.
+    expect(errors.every(({ sent }) => sent === "no" || sent === "unknown")).toBe(true);
     await untilNothingIsLeft(server, clock);
     expect(server.executionCount("echo")).toBe(0);
   });

@@ -20,9 +20,8 @@ import type { Ledger } from "./stdio-harness.ts";
 /** How long a silent child is left with the probe alone. */
 export const PATIENCE_MS = 5_000;
 
-const here = (file: string): string => fileURLToPath(new URL(file, import.meta.url));
-const STATELESS = here("../support/stateless-stdio.mjs");
-const ANSWERING = here("./answering-server.mjs");
+const STATELESS = fileURLToPath(new URL("../support/stateless-stdio.mjs", import.meta.url));
+const ANSWERING = fileURLToPath(new URL("./answering-server.mjs", import.meta.url));
 
 function child(script: string, ledger: Ledger, behaviour: object): StdioServerConfig {
   return {

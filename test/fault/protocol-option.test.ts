@@ -73,8 +73,11 @@ describe("what was asked for is what is spoken", () => {
   test("a revision with sessions, of a server that has none: its versions are in the error", async () => {
     const server = await serveEra({ era: "stateless" });
     const error = await refusedWith(poolAt(server, { protocol: "2025-06-18" }));
-    expect(error).toMatchObject({ code: "RESPONSE_ERROR", rpcCode: -32022 });
-    expect(error).toMatchObject({ data: { supported: [M] } });
+    expect(error).toMatchObject({ code: "PROTOCOL_ERROR", server: "s", retryable: false });
+    expect(error.cause).toMatchObject({ rpcCode: -32022, data: { supported: [M] } });
+    for (const text of [`"s" (${server.url.href})`, "2025-06-18", 'protocol: "auto"']) {
+      expect(error.message).toContain(text);
+    }
     expect(askedOf(server)).toEqual({ probes: 0, offers: ["2025-06-18"], gets: 0 });
   });
 });

@@ -5,12 +5,19 @@ import type { RequestId } from "../../jsonrpc/messages.ts";
 import type { CallLimits } from "../../jsonrpc/run-call.ts";
 import type { DiscoverResult, Implementation, ServerCapabilities } from "../../spec/types.ts";
 import type { EraHost } from "../era.ts";
+import { TASKS_EXTENSION } from "./envelope.ts";
 import type { Envelope } from "./envelope.ts";
 
 const SERVER_INFO = "io.modelcontextprotocol/serverInfo";
 
 /** What is taken for granted of a server that speaks this era and does not say what it offers. */
-const ASSUMED: ServerCapabilities = { tools: {}, resources: {}, prompts: {}, completions: {} };
+const ASSUMED: ServerCapabilities = {
+  tools: {},
+  resources: {},
+  prompts: {},
+  completions: {},
+  extensions: { [TASKS_EXTENSION]: {} },
+};
 
 /** What is known of a server. */
 export interface Discovered {
