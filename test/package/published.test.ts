@@ -50,7 +50,14 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 test("the tarball holds the code, its types and the documents, and nothing else", () => {
   const rest = files.filter((path) => !/^dist\/.+\.(js|d\.ts)$/.test(path));
-  expect(rest.toSorted()).toEqual(["CHANGELOG.md", "LICENSE", "README.md", "package.json"]);
+  expect(rest.toSorted()).toEqual([
+    "CHANGELOG.md",
+    "LICENSE",
+    "README.md",
+    "docs/ARCHITECTURE.md",
+    "docs/PROTOCOL.md",
+    "package.json",
+  ]);
 });
 
 test("publint finds nothing", async () => {
