@@ -9,6 +9,7 @@ import type { Clock } from "../core/clock.ts";
 import {
   McpClosedError,
   McpConnectionError,
+  McpHttpError,
   McpResponseError,
   McpTimeoutError,
 } from "../core/errors.ts";
@@ -70,6 +71,7 @@ export class Link {
   readonly #memory: LinkMemory;
   #session: EraSession | undefined;
   #lost: McpError | undefined;
+  #abandoned: McpError | undefined;
 
   private constructor(host: EraHost, memory: LinkMemory) {
     this.#host = host;
@@ -81,6 +83,11 @@ export class Link {
   get session(): EraSession {
     if (this.#session === undefined) throw new Error("a link without a session was used");
     return this.#session;
+  }
+
+  /** Why the agreement was dropped, if no other could be made yet: nothing may be asked under it any more. */
+  get abandoned(): McpError | undefined {
+    return this.#abandoned;
   }
 
   /** Why the channel is gone, if it is: nothing can be sent over this link any more. */
@@ -112,7 +119,13 @@ export class Link {
       return Link.#openChild(server, target, dependencies, memory, openOver);
     const options = httpOptions(server, target, dependencies.clock);
     const wanted = target.transport === "auto" ? memory.http : target.transport;
-    if (wanted === "sse") return openOver(createSseTransport(options));
+    if (wanted === "sse") {
+      return openOver(createSseTransport(options)).catch((error: unknown) => {
+        // It may have been replaced by one that speaks otherwise: next time everything is open.
+        if (isRefusal(error)) memory.http = undefined;
+        throw error;
+      });
+    }
     try {
       const link = await openOver(createHttpTransport(options));
       memory.http = "http";
@@ -223,6 +236,7 @@ export class Link {
 
   /** A new agreement over the same channel, after the server forgot the old one, or the whole era. */
   async renew(reason: McpError, signal: AbortSignal): Promise<void> {
+    this.#abandoned = reason;
     this.session.abandon(reason);
     // That a server has sessions is not refuted by its having forgotten one.
     if (this.session.era === "stateless") this.#memory.era.forget();
@@ -232,6 +246,7 @@ export class Link {
       () => undefined,
       (both) => negotiate(this.#host, this.#memory.era, both),
     );
+    this.#abandoned = undefined;
   }
 
   /** Ends it in good order. Never rejects. */
@@ -344,4 +359,8 @@ function createChild(
     limits: server.limits,
     timeouts: { closeStepMs: server.timeouts.closeStepMs },
   });
+}
+
+function isRefusal(error: unknown): boolean {
+  return error instanceof McpHttpError && error.status >= 400 && error.status < 500;
 }

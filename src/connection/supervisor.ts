@@ -2,8 +2,7 @@
 
 import { untilAborted } from "../core/abort.ts";
 import type { Clock } from "../core/clock.ts";
-import { McpAuthError } from "../core/errors.ts";
-import type { McpError } from "../core/errors.ts";
+import { McpAuthError, type McpError } from "../core/errors.ts";
 import { StateMachine } from "../core/state-machine.ts";
 import type { EraSession } from "../eras/era.ts";
 import { asMcpError, isWorthRetrying, unsent } from "./attempt-error.ts";
@@ -12,7 +11,7 @@ import { CrashCounter } from "./crash-counter.ts";
 import { createLinkMemory, Link } from "./link.ts";
 import type { LinkDependencies, LinkEvents, LinkMemory } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
-import { Pace } from "./pace.ts";
+import { Pace, RenewalPace } from "./pace.ts";
 import { TRANSITIONS } from "./state.ts";
 import type { ConnectionState, ConnectionStateName } from "./state.ts";
 
@@ -43,6 +42,7 @@ export class Supervisor {
   #dormant: Link | undefined;
   #everReady = false;
   #renewals = 0;
+  readonly #renewalPace: RenewalPace;
   readonly #ending: AbortController = new AbortController();
   readonly #closed: AbortController = new AbortController();
   readonly #closing: Set<Promise<void>> = new Set();
@@ -57,6 +57,7 @@ export class Supervisor {
     this.#events = events;
     this.#availability = new Availability(server, clock);
     this.#pace = new Pace(server.reconnect, clock);
+    this.#renewalPace = new RenewalPace(clock);
     this.#crashes = new CrashCounter({ limit: crashLimit, windowMs: crashWindowMs }, clock);
     this.#machine = new StateMachine<ConnectionState>({
       initial: { name: "idle" },
@@ -73,7 +74,6 @@ export class Supervisor {
   get lastError(): McpError | undefined {
     return this.#availability.lastError;
   }
-  /** Sessions that were forgotten by the server and begun anew. */
   get renewalCount(): number {
     return this.#renewals;
   }
@@ -81,7 +81,7 @@ export class Supervisor {
     return this.#crashes.total;
   }
 
-  /** The link, if it can be used this instant; `currentLink` also while it is being renewed. */
+  /** The link, if it can be used this instant; `currentLink` also while it is renewed. */
   get link(): Link | undefined {
     const state = this.#machine.current;
     return state.name === "ready" && !state.renewing ? state.link : undefined;
@@ -181,7 +181,7 @@ export class Supervisor {
     return this.#ending.signal;
   }
 
-  /** Aborted when even calls in flight have had their time. */
+  /** Aborted when calls in flight have had their time, too. */
   get closed(): AbortSignal {
     return this.#closed.signal;
   }
@@ -268,13 +268,18 @@ export class Supervisor {
   }
 
   async #revive(link: Link, signal: AbortSignal): Promise<Link> {
-    try {
-      await link.session.ping(signal);
-    } catch (error) {
-      if (!link.session.isSessionLost(error)) throw error;
-      await link.renew(asMcpError(this.#server.name, error), signal);
-      this.#renewals += 1;
+    let lost = link.abandoned;
+    if (lost === undefined) {
+      try {
+        await link.session.ping(signal);
+        return link;
+      } catch (error) {
+        if (!link.session.isSessionLost(error)) throw error;
+        lost = asMcpError(this.#server.name, error);
+      }
     }
+    await link.renew(lost, signal);
+    this.#renewals += 1;
     return link;
   }
 
@@ -350,12 +355,9 @@ export class Supervisor {
   }
 
   async #renew(state: ConnectionState & { name: "ready" }, error: McpError): Promise<void> {
-    const { link, attempt } = state;
+    const { link } = state;
     this.#availability.lastError = error;
-    const work = link.renew(error, attempt.signal).then(() => {
-      this.#renewals += 1;
-      return this.#events.onSession(link.session, true);
-    });
+    const work = this.#renewOnce(link, error, state.attempt.signal);
     this.#track(work.catch(() => {}));
     try {
       await work;
@@ -371,6 +373,14 @@ export class Supervisor {
     if (this.#machine.current !== state) return;
     state.renewing = false;
     this.#availability.onUp(link);
+  }
+
+  async #renewOnce(link: Link, error: McpError, signal: AbortSignal): Promise<void> {
+    await this.#renewalPace.wait(signal);
+    await link.renew(error, signal);
+    this.#renewals += 1;
+    this.#renewalPace.onRenewed();
+    await this.#events.onSession(link.session, true);
   }
 
   #joinAttempt(limitMs: number, signal: AbortSignal | undefined): Promise<Link> {

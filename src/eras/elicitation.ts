@@ -2,6 +2,7 @@
 // https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation
 
 import { compileSchema } from "../core/json-schema.ts";
+import { excerpt } from "../core/redact.ts";
 import { INVALID_PARAMS } from "../jsonrpc/messages.ts";
 import { RpcError } from "../jsonrpc/inbound.ts";
 import type {
@@ -49,7 +50,7 @@ export async function prepareElicitation(
     };
   }
   if (request.mode !== undefined && request.mode !== "form") {
-    throw invalid(`mode ${JSON.stringify(request.mode)} was not declared`);
+    throw invalid(`mode ${excerpt(JSON.stringify(request.mode), 60)} was not declared`);
   }
   const { elicitForm } = handlers;
   if (elicitForm === undefined) throw invalid("mode form was not declared");

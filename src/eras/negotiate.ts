@@ -99,8 +99,9 @@ export async function negotiate(
       return await negotiation.startSession(undefined);
     } catch (error) {
       const isRefused = host.mayProbe ? isAnswer(error) : classifyInitialize(error) === "stateless";
+      // A process that hangs, or ends, may be another than the one that is remembered.
+      if (isRefused || transport.channel === "duplex") memory.forget();
       if (!isRefused) throw error;
-      memory.forget();
     }
   }
   return negotiation.run(known?.era === "stateless");
@@ -190,7 +191,10 @@ class Negotiation {
   async #firstOf(probing: Promise<Probed>): Promise<Probed | undefined> {
     const over = new AbortController();
     const signal = AbortSignal.any([this.#signal, over.signal]);
-    const patience = delay(this.#host.clock, PATIENCE_MS, { signal }).then(() => undefined);
+    const { clock, handshakeMs } = this.#host;
+    // There must be time for the answer to `initialize` as well.
+    const patienceMs = Math.min(PATIENCE_MS, handshakeMs / 3);
+    const patience = delay(clock, patienceMs, { signal }).then(() => undefined);
     // When the probe is answered first, nobody waits for this any more.
     patience.catch(() => {});
     try {

@@ -1,6 +1,7 @@
 // Sampling: the server's request is checked, the handler's answer is cut to what the revision knows.
 // https://modelcontextprotocol.io/specification/2025-11-25/client/sampling
 
+import { excerpt } from "../core/redact.ts";
 import { INVALID_PARAMS } from "../jsonrpc/messages.ts";
 import { RpcError } from "../jsonrpc/inbound.ts";
 import type {
@@ -83,7 +84,8 @@ function checkToolTurns(messages: readonly SamplingMessage[]): void {
       throw invalid("a message with tool_result blocks may hold nothing else, and is the user's");
     }
     for (const { toolUseId } of results) {
-      if (!open.delete(toolUseId)) throw invalid(`tool_result for unknown tool_use "${toolUseId}"`);
+      if (!open.delete(toolUseId))
+        throw invalid(`tool_result for unknown tool_use "${excerpt(String(toolUseId), 60)}"`);
     }
     if (open.size > 0) throw invalid("a tool_use is not answered in the next message");
     open = new Set(blocks.flatMap((block) => (block.type === "tool_use" ? [block.id] : [])));

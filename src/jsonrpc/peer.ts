@@ -210,7 +210,7 @@ export class Peer implements TransportSink {
     if (message.id == null && exchange instanceof Pending) pending = exchange;
     if (pending === undefined || !this.#pending.delete(pending)) {
       this.#options.onStray(
-        `a response with id ${JSON.stringify(message.id)} that no call waits for`,
+        `a response with id ${excerpt(JSON.stringify(message.id) ?? "", 100)} that no call waits for`,
       );
       return;
     }

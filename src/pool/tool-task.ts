@@ -8,6 +8,7 @@ import type { Clock } from "../core/clock.ts";
 import {
   McpConnectionError,
   McpError,
+  McpProtocolError,
   McpTimeoutError,
   McpUnsupportedError,
 } from "../core/errors.ts";
@@ -44,6 +45,9 @@ export interface ToolTask {
 
 /** Called with the result of a task before anybody sees it. */
 export type ResultCheck = (result: CallToolResult) => Promise<void>;
+
+/** What one task may ask in its life; beyond it nobody is asked any more, and the waiting fails. */
+const MAX_ASKED = 1_000;
 
 const GOES_ON = "it goes on, and result() can be called again";
 
@@ -205,6 +209,12 @@ export class RemoteTask implements ToolTask {
   #unasked(task: DetailedTask): { [key: string]: unknown } | undefined {
     if (task.status !== "input_required") return undefined;
     const fresh = Object.entries(task.inputRequests ?? {}).filter(([key]) => !this.#asked.has(key));
+    if (this.#asked.size + fresh.length > MAX_ASKED) {
+      throw new McpProtocolError(
+        `a task of server "${this.server}" asked more than ${MAX_ASKED} things`,
+        { code: "LIMIT_EXCEEDED", server: this.server, method: "tools/call", sent: "yes" },
+      );
+    }
     for (const [key] of fresh) this.#asked.add(key);
     return fresh.length === 0 ? undefined : Object.fromEntries(fresh);
   }
@@ -264,23 +274,23 @@ export class RemoteTask implements ToolTask {
 
 /** Input that is being given while the task is polled on: only its failure is of interest. */
 class InputsUnderWay {
-  readonly #failed: Promise<never>;
-  #fail: (error: unknown) => void = () => {};
-
-  constructor() {
-    this.#failed = new Promise((_, reject) => {
-      this.#fail = reject;
-    });
-    // It may fail when nobody waits any more.
-    this.#failed.catch(() => {});
-  }
+  #failure: { readonly error: unknown } | undefined;
+  #onFailure: (() => void) | undefined;
 
   add(work: Promise<void>): void {
-    work.catch((error: unknown) => this.#fail(error));
+    work.catch((error: unknown) => {
+      this.#failure ??= { error };
+      this.#onFailure?.();
+    });
   }
 
+  /** One listener, taken back each time: a task may be polled a million times. */
   orElse<T>(other: Promise<T>): Promise<T> {
-    other.catch(() => {});
-    return Promise.race([this.#failed, other]);
+    return new Promise<T>((resolve, reject) => {
+      const fail = (): void => reject(this.#failure?.error as Error);
+      if (this.#failure !== undefined) fail();
+      this.#onFailure = fail;
+      other.then(resolve, reject);
+    });
   }
 }

@@ -176,13 +176,15 @@ describe("what is put right (4.14)", () => {
     },
   );
 
-  test("-32022 in a stream that says 200 is put right as well", async () => {
+  test("4.14: -32022 with 200 may be a tool's own word: put right for what is harmless, final for a tool", async () => {
     const server = await serve({ replies: "sse" });
     const pool = await connected(server);
     const { code, message, data } = unsupportedVersion(["2026-07-28"]);
+    server.reject("tools/list", new RpcError(code, message, data, 200));
+    expect(await pool.listTools("s", { cache: "reload" })).toHaveLength(pool.allTools.length);
     server.reject("tools/call", new RpcError(code, message, data, 200));
-    await pool.callTool("s__echo");
-    expect(server.executionCount("echo")).toBe(1);
+    expect(await failure(pool.callTool("s__echo"))).toMatchObject({ rpcCode: code, sent: "yes" });
+    expect(messages(server, "tools/call").length).toBe(1);
   });
 
   test("1.4: the caller's id is for the first request only", async () => {

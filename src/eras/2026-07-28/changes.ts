@@ -75,6 +75,8 @@ export class ChangeSubscription {
   #next: Listening | undefined;
   /** The one that was replaced last: what it still reports is no violation. */
   #replacedId: RequestId | undefined;
+  /** Of the stream that the server cancelled last. */
+  #cancelled: AbortController | undefined;
   #pause: Timer | undefined;
   #isScheduled = false;
   #isClosed = false;
@@ -141,6 +143,7 @@ export class ChangeSubscription {
 
   close(): void {
     this.#isClosed = true;
+    this.#cancelled?.abort();
     this.#clearPause();
     for (const listening of [this.#current, this.#next]) {
       if (listening !== undefined) this.#stop(listening);
@@ -190,7 +193,11 @@ export class ChangeSubscription {
   /** The server takes a stream down (8.34). A result for it may still come, and means the same. */
   onCancelled(id: unknown): void {
     for (const listening of [this.#current, this.#next]) {
-      if (listening?.id === id && listening !== undefined) this.#onEnd(listening, undefined);
+      if (listening === undefined || listening.id !== id) continue;
+      this.#onEnd(listening, undefined);
+      // Its result is let in, if it still comes before the next one ends.
+      this.#cancelled?.abort();
+      this.#cancelled = listening.abort;
     }
   }
 

@@ -10,7 +10,7 @@ import type { StatelessVersion } from "../../spec/versions.ts";
 import { CallTime } from "../call-time.ts";
 import { mutualStateless, supportedOf } from "../classify.ts";
 import type { CallFrame, Continuation, EraHost, EraRequest } from "../era.ts";
-import { emptyList, explained, readResultType } from "./corrections.ts";
+import { emptyList, explained, isRejection, readResultType } from "./corrections.ts";
 import {
   answerInputs,
   continuationOf,
@@ -109,6 +109,8 @@ async function putRight(
 ): Promise<void> {
   if (!(error instanceof McpResponseError) || corrected.has(error.rpcCode)) throw error;
   const { rpcCode } = error;
+  const isHarmless = call.method !== "tools/call";
+  if (!isHarmless && !isRejection(error, line.host.transport.channel)) throw explained(error);
   corrected.add(rpcCode);
   if (rpcCode === UNSUPPORTED_VERSION) {
     const version = mutualStateless(supportedOf(error.data));

@@ -56,7 +56,11 @@ export function explained(error: unknown): unknown {
   if (!(error instanceof McpResponseError) || error.rpcCode !== MISSING_CAPABILITY) return error;
   const { requiredCapabilities } = (error.data ?? {}) as { requiredCapabilities?: unknown };
   if (typeof requiredCapabilities !== "object" || requiredCapabilities === null) return error;
-  const names = Object.keys(requiredCapabilities).map((name) => excerpt(name, 60));
+  if (Array.isArray(requiredCapabilities)) return error;
+  const names = Object.keys(requiredCapabilities)
+    .slice(0, 10)
+    .map((name) => excerpt(name, 60));
+  if (names.length === 0) return error;
   const options = names.flatMap((name) =>
     Object.hasOwn(DECLARED_BY, name) ? [`the pool option ${DECLARED_BY[name] ?? ""}`] : [],
   );
@@ -79,4 +83,9 @@ export function isSessionsOnly(error: McpResponseError): boolean {
   if (error.rpcCode !== UNSUPPORTED_VERSION) return false;
   const supported = supportedOf(error.data);
   return supported.length > 0 && !supported.some(isAfterSessions);
+}
+
+/** Rejected unread. Over HTTP the status says so: with any other, the tool itself may have said it, and have run. */
+export function isRejection(error: McpResponseError, channel: "exchange" | "duplex"): boolean {
+  return channel === "duplex" || error.status === 400;
 }

@@ -14,6 +14,9 @@ import { prepareSampling } from "../sampling.ts";
 /** How often one call may be sent back for input; beyond it the call fails. */
 export const MAX_ROUNDS = 10;
 
+/** How much may be asked at once; beyond it nobody is asked, and the call fails. */
+const MAX_QUESTIONS = 256;
+
 /** Between rounds in which nothing was asked for, milliseconds (7.26). */
 export const IDLE_ROUND_MS = 250;
 
@@ -92,6 +95,14 @@ export async function answerInputs(
   context: InputContext,
   requests: { readonly [key: string]: unknown },
 ): Promise<{ [key: string]: object }> {
+  const { server, method } = context;
+  const count = Object.keys(requests).length;
+  if (count > MAX_QUESTIONS) {
+    throw new McpProtocolError(
+      `server "${server}" asked ${count} things at once during ${method}, more than ${MAX_QUESTIONS}`,
+      { code: "LIMIT_EXCEEDED", server, method, sent: "yes" },
+    );
+  }
   const questions = await Promise.all(
     Object.entries(requests).map(async ([key, request]) => {
       return { key, what: methodOf(request), ask: await prepare(context, request) };

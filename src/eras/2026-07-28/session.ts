@@ -7,7 +7,9 @@ import {
   McpHttpError,
   McpProtocolError,
   McpResponseError,
+  McpTimeoutError,
 } from "../../core/errors.ts";
+import { excerpt } from "../../core/redact.ts";
 import { withLimit } from "../../core/limit.ts";
 import {
   HEADER_MISMATCH,
@@ -25,13 +27,12 @@ import type {
   ServerCapabilities,
 } from "../../spec/types.ts";
 import type { StatelessVersion } from "../../spec/versions.ts";
-import { CallTime } from "../call-time.ts";
 import { isDiscoverResult } from "../classify.ts";
 import type { EraHost, EraRequest, EraSession, ListKind } from "../era.ts";
 import { ChangeSubscription } from "./changes.ts";
 import { converse } from "./conversation.ts";
 import type { Line } from "./conversation.ts";
-import { isSessionsOnly } from "./corrections.ts";
+import { isRejection, isSessionsOnly } from "./corrections.ts";
 import { Envelope } from "./envelope.ts";
 import { discover, readDiscovered } from "./handshake.ts";
 import type { Discovered } from "./handshake.ts";
@@ -176,7 +177,7 @@ class StatelessSession implements EraSession, Line {
   isSessionLost(error: unknown): boolean {
     if (error instanceof McpHttpError) return NOT_UNDERSTOOD.has(error.status);
     if (!(error instanceof McpResponseError)) return false;
-    if (isSessionsOnly(error)) return true;
+    if (isSessionsOnly(error) && isRejection(error, this.host.transport.channel)) return true;
     // Rejected unread, by something that does not know this era: SDK servers with sessions answer so.
     return (
       error.isUnattributed &&
@@ -224,9 +225,18 @@ class StatelessSession implements EraSession, Line {
   async #subscribeWithin(call: EraRequest): Promise<object> {
     const uri = uriOf(call);
     const { clock } = this.host;
-    const time = new CallTime(this.host, call);
-    const limitMs = time.limits().silenceMs;
-    const onLimit = (): Error => time.outOfTime();
+    const limitMs = Math.min(call.limits.silenceMs, call.limits.totalMs);
+    const onLimit = (): Error =>
+      new McpTimeoutError(
+        `server "${this.host.server}" did not agree to report changes of ${excerpt(uri, 200)} within ${limitMs} ms`,
+        {
+          server: this.host.server,
+          method: call.method,
+          sent: "unknown",
+          limit: "silence",
+          timeoutMs: limitMs,
+        },
+      );
     try {
       await withLimit({ clock, limitMs, signal: call.signal, onLimit }, () =>
         this.#changes.subscribe(uri),

@@ -43,7 +43,9 @@ export function readTask(
   const task = result as Partial<DetailedTask>;
   const id = taskId ?? task.taskId;
   if (typeof id === "string" && id !== "" && STATUSES.has(task.status)) {
-    return { ...(task as DetailedTask), taskId: id };
+    const { statusMessage, ...rest } = task as DetailedTask;
+    const said = typeof statusMessage === "string" ? { statusMessage } : {};
+    return { ...rest, ...said, taskId: id };
   }
   throw new McpProtocolError(
     `server "${server}" answered ${method} with a task that has no taskId or no known status`,
@@ -65,10 +67,12 @@ export function outcomeOf(server: string, task: DetailedTask): object | McpError
       if (typeof task.result === "object" && task.result !== null) return task.result;
       return new McpProtocolError(`server "${server}" completed a task without a result`, about);
     case "failed": {
-      const { code = 0, message = "", data } = task.error ?? {};
+      const { code, message, data } = (task.error ?? {}) as { [key: string]: unknown };
+      const rpcCode = typeof code === "number" && Number.isInteger(code) ? code : 0;
+      const rpcMessage = typeof message === "string" ? message : "";
       return new McpResponseError(
-        `a task of server "${server}" failed with error ${code}: ${excerpt(message || (task.statusMessage ?? ""))}`,
-        { ...about, rpcCode: code, rpcMessage: message, data },
+        `a task of server "${server}" failed with error ${rpcCode}: ${excerpt(rpcMessage || (task.statusMessage ?? ""))}`,
+        { ...about, rpcCode, rpcMessage, data },
       );
     }
     case "cancelled":
