@@ -43,6 +43,18 @@ describe("several questions at once", () => {
     requestState: "all",
   });
 
+  test("13.15: more than 256 at once: nobody is asked", async () => {
+    const inputRequests = Object.fromEntries(Array.from({ length: 257 }, (_, at) => [at, FORM]));
+    const onElicitation = vi.fn(() => ADA);
+    const { server, pool } = await start(asking(inputRequired({ inputRequests })), {
+      onElicitation,
+    });
+    const error = await failure(pool.callTool("s__ask"));
+    expect(error).toMatchObject({ code: "LIMIT_EXCEEDED", sent: "yes" });
+    expect(onElicitation).not.toHaveBeenCalled();
+    expect(server.executionCount("ask")).toBe(1);
+  });
+
   test("7.25, 7.26: all are asked at the same time, and answered in one request", async () => {
     const open = { form: gate(), url: gate(), say: gate() };
     const asked: string[] = [];

@@ -187,6 +187,20 @@ describe("what is put right (4.14)", () => {
     expect(messages(server, "tools/call").length).toBe(1);
   });
 
+  test.each(["json", "sse"] as const)(
+    "4.14: a tool that ran and answers 200 with -32020, as a gateway does, runs once (%s)",
+    async (replies) => {
+      const handler = (): never => {
+        throw new RpcError(-32020, "upstream says no", undefined, 200);
+      };
+      const server = await serve({ replies, tools: { relay: { handler } } });
+      const pool = await connected(server);
+      const error = await failure(pool.callTool("s__relay"));
+      expect(error).toMatchObject({ rpcCode: -32020, sent: "yes" });
+      expect(server.executionCount("relay")).toBe(1);
+    },
+  );
+
   test("1.4: the caller's id is for the first request only", async () => {
     const server = await serve();
     const pool = await connected(server);
