@@ -9,10 +9,9 @@ async function waits(clock: ManualClock, pace: RenewalPace, count: number): Prom
   const waited: number[] = [];
   for (let one = 0; one < count; one++) {
     const since = clock.now();
-    let isDone = false;
-    const waiting = pace.wait(never).then(() => (isDone = true));
-    await clock.run(0);
-    while (!isDone) await clock.run(50);
+    const done = { at: undefined as number | undefined };
+    const waiting = pace.wait(never).then(() => (done.at = clock.now()));
+    for (let turn = 0; turn < 1_000 && done.at === undefined; turn++) await clock.run(turn && 50);
     await waiting;
     waited.push(clock.now() - since);
     pace.onRenewed();
