@@ -97,6 +97,6 @@ export type {
 export type { SdkTransport } from "./transport/custom/sdk-adapter.ts";
 export type { MemoryPair, MemoryServerEnd } from "./transport/memory/memory.ts";
 export type { ProtocolVersion, SessionVersion, StatelessVersion } from "./spec/versions.ts";
-export type { ToolCallOptions } from "./pool/tool-calls.ts";
+export type { ToolCallOptions } from "./pool/call-options.ts";
 export type { ToolTask } from "./pool/tool-task.ts";
 export type * from "./spec/types.ts";

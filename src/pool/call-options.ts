@@ -1,12 +1,20 @@
 // What a caller says about one call, checked at the door: cheap enough for every call.
 
 import type { CachedCallOptions } from "../catalog/pages.ts";
+import type { CallOptions } from "../connection/call.ts";
 import * as v from "valibot";
 import { checkShape, describe, mapOf, suggestKey } from "../connection/validate.ts";
 import { McpConfigError } from "../core/errors.ts";
 import { LOG_LEVELS } from "../spec/types.ts";
 import { POOL_EVENTS } from "./events.ts";
-import type { ToolCallOptions } from "./tool-calls.ts";
+
+export interface ToolCallOptions extends CallOptions {
+  /**
+   * `handle`: gives a `ToolTask` instead of the result, for servers that run the call as a task. Without it
+   * tasks are followed to their end, and cancelled on abort.
+   */
+  readonly task?: "handle" | undefined;
+}
 
 /** How long `closeAll` and `removeClient` let calls in flight go on by default, milliseconds. */
 export const DEFAULT_DRAIN_MS = 5_000;

@@ -39,6 +39,7 @@ import {
   DEFAULT_DRAIN_MS,
   toDrainMs,
 } from "./call-options.ts";
+import type { ToolCallOptions } from "./call-options.ts";
 import { CapabilityCalls } from "./capability-calls.ts";
 import { connectAll } from "./connect-all.ts";
 import type { ConnectReport } from "./connect-all.ts";
@@ -53,7 +54,6 @@ import type { ServerStatus } from "./status.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { ResourceListener, ResourceSubscription } from "./subscriptions.ts";
 import { ToolCalls } from "./tool-calls.ts";
-import type { ToolCallOptions } from "./tool-calls.ts";
 import type { ToolTask } from "./tool-task.ts";
 
 /**
@@ -221,7 +221,7 @@ export class McpClientPool implements AsyncDisposable {
   callTool(
     name: string,
     args?: { readonly [key: string]: unknown },
-    options?: ToolCallOptions,
+    options?: ToolCallOptions & { readonly task?: undefined },
   ): Promise<CallToolResult>;
   async callTool(
     name: string,

@@ -19,16 +19,9 @@ import { isTaskResult, readTask } from "../eras/2026-07-28/tasks.ts";
 import type { CallToolResult } from "../spec/types.ts";
 import type { Member } from "./member.ts";
 import type { Members } from "./members.ts";
+import type { ToolCallOptions } from "./call-options.ts";
 import { finishedTask, RemoteTask } from "./tool-task.ts";
 import type { ToolTask } from "./tool-task.ts";
-
-export interface ToolCallOptions extends CallOptions {
-  /**
-   * `handle`: gives a {@link ToolTask} instead of the result, for servers that run the call as a task. Without it
-   * tasks are followed to their end, and cancelled on abort.
-   */
-  readonly task?: "handle" | undefined;
-}
 
 export class ToolCalls {
   readonly #members: Members;

@@ -17,6 +17,7 @@ import { answerInputs } from "../eras/2026-07-28/input-required.ts";
 import { outcomeOf, pollDelayMs, readTask } from "../eras/2026-07-28/tasks.ts";
 import type { DetailedTask } from "../eras/2026-07-28/tasks.ts";
 import type { CallToolResult, TaskState } from "../spec/types.ts";
+import { checkCallOptions } from "./call-options.ts";
 import type { Member } from "./member.ts";
 
 /** A tool call as a handle: `callTool(…, { task: "handle" })`, or `pool.task(server, id)` after a restart. */
@@ -111,11 +112,13 @@ export class RemoteTask implements ToolTask {
   }
 
   async refresh(options: CallOptions = {}): Promise<TaskState | undefined> {
+    checkCallOptions(options);
     await this.#ask(options);
     return this.state;
   }
 
   async result(options: CallOptions = {}): Promise<CallToolResult> {
+    checkCallOptions(options);
     const { totalTimeoutMs = Infinity, signal } = options;
     const endsAt = this.#clock.now() + totalTimeoutMs;
     const { closed } = this.#member.connection;

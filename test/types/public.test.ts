@@ -99,7 +99,7 @@ describe("McpClientPool", () => {
       [
         name: string,
         args?: { readonly [key: string]: unknown } | undefined,
-        options?: ToolCallOptions | undefined,
+        options?: (ToolCallOptions & { readonly task?: undefined }) | undefined,
       ]
     >();
     expectTypeOf<Returned<"callTool">>().toEqualTypeOf<Promise<CallToolResult>>();
