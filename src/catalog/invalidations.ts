@@ -78,9 +78,10 @@ export class Invalidations {
 }
 
 function isRelated(a: string, b: string): boolean {
-  return a === b || isBelow(a, b) || isBelow(b, a);
+  return isWithin(a, b) || isWithin(b, a);
 }
 
-function isBelow(uri: string, above: string): boolean {
-  return uri.startsWith(above.endsWith("/") ? above : `${above}/`);
+/** Whether `uri` is the resource `above`, or one below it (8.12). */
+export function isWithin(uri: string, above: string): boolean {
+  return uri === above || uri.startsWith(above.endsWith("/") ? above : `${above}/`);
 }

@@ -50,7 +50,8 @@ const METHODS_OF: { readonly [kind in ListKind]: readonly CacheableMethod[] } = 
 
 /** One per pool. */
 export class ResponseCache {
-  readonly #store: GuardedStore;
+  /** Guarded once for all that the pool keeps: its failures are reported once. */
+  readonly store: GuardedStore;
   readonly #clock: Clock;
   readonly #invalidations = new Invalidations();
   readonly #sweep: CacheSweep;
@@ -63,9 +64,9 @@ export class ResponseCache {
     /** Called once for each method of the store that fails. */
     readonly onWarning: (server: string, message: string, cause: unknown) => void;
   }) {
-    this.#store = new GuardedStore(options.store, options.clock, options.onWarning);
+    this.store = new GuardedStore(options.store, options.clock, options.onWarning);
     this.#clock = options.clock;
-    this.#sweep = new CacheSweep(this.#store, (entry, place) => this.#isOutdated(entry, place));
+    this.#sweep = new CacheSweep(this.store, (entry, place) => this.#isOutdated(entry, place));
   }
 
   /**
@@ -133,7 +134,7 @@ export class ResponseCache {
   }
 
   async #find(server: CachedServer, place: CachePlace): Promise<CacheEntry | false> {
-    return parseEntry(await this.#store.get(server.name, place.key), place) ?? false;
+    return parseEntry(await this.store.get(server.name, place.key), place) ?? false;
   }
 
   #isUsable(entry: CacheEntry, place: CachePlace): boolean {
@@ -169,15 +170,15 @@ export class ResponseCache {
     const value = ttlMs > 0 ? writeEntry(entry) : undefined;
     for (const old of superseded) {
       if (value !== undefined && old.key === place.key) continue;
-      if (!(await this.#store.delete(server, old.key))) this.#mark(old);
+      if (!(await this.store.delete(server, old.key))) this.#mark(old);
     }
     if (value === undefined) return;
-    const isStored = await this.#store.set(server, place.key, value, Math.ceil(ttlMs));
+    const isStored = await this.store.set(server, place.key, value, Math.ceil(ttlMs));
     if (!isStored) {
       // What was there may still be, and would pass for the newest.
       if (superseded.includes(place)) this.#mark(place);
     } else if (this.#isOutdated(entry, place)) {
-      await this.#store.delete(server, place.key);
+      await this.store.delete(server, place.key);
     }
   }
 

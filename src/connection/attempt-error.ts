@@ -1,6 +1,7 @@
 // What the failure of an attempt to connect means for the next one.
 
 import { McpConnectionError, McpError, McpHttpError, McpResponseError } from "../core/errors.ts";
+import { isTransient } from "../eras/classify.ts";
 
 /**
  * Whether the same attempt may succeed later. At first, what the server answers is final; once it has worked,
@@ -12,11 +13,6 @@ export function isWorthRetrying(error: McpError, hasWorked: boolean): boolean {
   const isAnswer = error instanceof McpHttpError || error instanceof McpResponseError;
   if (isAnswer && isTransient(error.status ?? 0)) return true;
   return hasWorked;
-}
-
-/** Statuses of a server in trouble: what it will say when it is well is unknown (H18). */
-function isTransient(status: number): boolean {
-  return status >= 500 || [408, 425, 429].includes(status);
 }
 
 export function asMcpError(server: string, error: unknown): McpError {

@@ -151,21 +151,22 @@ export class Link {
     memory: LinkMemory,
     openOver: (transport: Transport) => Promise<Link>,
   ): Promise<Link> {
-    memory.probeDeaths = 0;
-    try {
+    const open = async (): Promise<Link> => {
       const link = await openOver(createChild(server, target, clock));
       // It was something else that the last one died of.
       if (link.session.era === "stateless") memory.diesOnProbe = false;
       return link;
+    };
+    memory.probeDeaths = 0;
+    try {
+      return await open();
     } catch (error) {
       if (error instanceof DiedOnProbe) {
         memory.diesOnProbe = true;
         memory.probeDeaths = 1;
-        const link = await openOver(createChild(server, target, clock)).catch((cause: unknown) => {
+        return open().catch((cause: unknown) => {
           throw cause instanceof DiedOnProbe ? cause.cause : cause;
         });
-        if (link.session.era === "stateless") memory.diesOnProbe = false;
-        return link;
       }
       // Whoever answers `initialize` with an error may be another server than the one that died.
       if (error instanceof McpResponseError) memory.diesOnProbe = false;

@@ -72,13 +72,15 @@ export type Verdict = { readonly row: string } & (
   | { readonly era: "unknown" }
 );
 
-/** Statuses that say nothing about the era: the same request may be answered later (H18). */
-const TRANSIENT: ReadonlySet<number> = new Set([408, 425, 429]);
+/** Whether the status is of a server in trouble: what it will say when it is well is unknown (H18). */
+export function isTransient(status: number): boolean {
+  return status >= 500 || [408, 425, 429].includes(status);
+}
 
 /** Whether an answer with this status says anything of the era: not if it is about credentials, or troubles. */
 export function isConclusive(status: number | undefined): boolean {
   if (status === undefined) return true;
-  return status < 500 && status !== 401 && status !== 403 && !TRANSIENT.has(status);
+  return status !== 401 && status !== 403 && !isTransient(status);
 }
 
 /** Codes of drafts, and of SDKs for other things, that look like the stateless era's and are not (H12). */
@@ -197,7 +199,7 @@ function ofHttpRpcError(
   // Whoever says so speaks the era, whatever the status.
   const isOurs = code === UNSUPPORTED_VERSION && mutualStateless(supportedOf(data)) !== undefined;
   if (status !== undefined && !isOurs) {
-    if (status >= 500 || TRANSIENT.has(status)) return { row: "H18", era: "unknown" };
+    if (isTransient(status)) return { row: "H18", era: "unknown" };
     if (status === 403) return { row: "H17", era: "unknown" };
   }
   switch (code) {
@@ -261,7 +263,7 @@ function ofUnsupported(
 }
 
 function ofStatus(status: number): Verdict {
-  if (status >= 500 || TRANSIENT.has(status)) return { row: "H18", era: "unknown" };
+  if (isTransient(status)) return { row: "H18", era: "unknown" };
   if (status === 403) return { row: "H17", era: "unknown" };
   if (status < 400) return { row: "H20", era: "unknown" };
   return session("H15");

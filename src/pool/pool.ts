@@ -14,7 +14,6 @@ import type { HttpServerConfig, ServerConfig, ServerOptions } from "../connectio
 import { McpClosedError } from "../core/errors.ts";
 import { Emitter } from "../core/emitter.ts";
 import type { Listener } from "../core/emitter.ts";
-import { GuardedStore } from "../core/guarded-store.ts";
 import type {
   CallToolResult,
   Completion,
@@ -91,12 +90,11 @@ export class McpClientPool implements AsyncDisposable {
       // A `warning` listener that throws cannot be told of by a warning.
       if (event !== "warning") this.#warn(undefined, `a listener of "${event}" threw`, cause);
     });
-    const store = new GuardedStore(cacheStore, clock, onWarning);
     const cache = new ResponseCache({ store: cacheStore, clock, onWarning });
     this.#members = new Members(this.#options.defaults, (server) => ({
       clock,
       cache,
-      store,
+      store: cache.store,
       clientInfo: this.#options.clientInfo,
       handlers: this.#handlers.for(server),
       catalog: this.#catalog,

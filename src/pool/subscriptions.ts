@@ -1,5 +1,6 @@
 // Who wants to know when which resource changes.
 
+import { isWithin } from "../catalog/invalidations.ts";
 import { callUser } from "../core/callback.ts";
 import type { Member } from "./member.ts";
 
@@ -51,7 +52,7 @@ export class Subscriptions {
 
   deliver(server: string, uri: string): void {
     for (const entry of [...this.#entries]) {
-      if (entry.member.name !== server || !covers(entry.uri, uri)) continue;
+      if (entry.member.name !== server || !isWithin(uri, entry.uri)) continue;
       callUser(
         () => entry.listener({ server, uri }),
         (cause) => entry.member.warn(`a listener of ${entry.uri} threw`, cause),
@@ -62,10 +63,4 @@ export class Subscriptions {
   removeServer(member: Member): void {
     for (const entry of this.#entries) if (entry.member === member) this.#entries.delete(entry);
   }
-}
-
-/** An update may name a sub-resource of the one subscribed to (checklist 8.12). */
-function covers(subscribed: string, updated: string): boolean {
-  if (subscribed === updated) return true;
-  return updated.startsWith(subscribed.endsWith("/") ? subscribed : `${subscribed}/`);
 }

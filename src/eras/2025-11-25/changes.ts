@@ -10,20 +10,8 @@ import type {
 } from "../../jsonrpc/transport.ts";
 import { McpConnectionError } from "../../core/errors.ts";
 import { Backoff } from "../../resilience/backoff.ts";
-import type { BackoffOptions } from "../../resilience/backoff.ts";
+import { MAX_FAILURES, OPENING_MS, REOPEN, STABLE_MS } from "../change-pace.ts";
 import type { EraHost } from "../era.ts";
-
-/** Between attempts to open it again, when the server names no `retry:` of its own. */
-const REOPEN: BackoffOptions = { initialMs: 1_000, factor: 1.5, maxMs: 30_000, jitter: 0.2 };
-
-/** After so many attempts in a row that opened nothing the stream is given up; calls go on without it. */
-const MAX_FAILURES = 20;
-
-/** A stream that was open this long was a good one: its end is the first of a new series, milliseconds. */
-const STABLE_MS = 5_000;
-
-/** How long a handshake waits for the stream, so that a first call finds it open; then it goes on without. */
-const OPENING_MS = 1_000;
 
 type StreamState =
   | { readonly name: "listening"; handle?: ExchangeHandle; openSince?: number }

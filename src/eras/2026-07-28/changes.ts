@@ -7,8 +7,8 @@ import { excerpt } from "../../core/redact.ts";
 import type { RequestId } from "../../jsonrpc/messages.ts";
 import { NO_LIMITS } from "../../jsonrpc/run-call.ts";
 import { Backoff } from "../../resilience/backoff.ts";
-import type { BackoffOptions } from "../../resilience/backoff.ts";
 import type { ServerCapabilities } from "../../spec/types.ts";
+import { MAX_FAILURES, OPENING_MS, REOPEN, STABLE_MS } from "../change-pace.ts";
 import type { EraHost } from "../era.ts";
 import {
   filterFor,
@@ -20,18 +20,6 @@ import {
 } from "./change-filter.ts";
 import type { ChangeFilter } from "./change-filter.ts";
 import type { Envelope } from "./envelope.ts";
-
-/** Between attempts to open it again after an abrupt end. */
-const REOPEN: BackoffOptions = { initialMs: 1_000, factor: 1.5, maxMs: 30_000, jitter: 0.2 };
-
-/** After so many attempts in a row without an acknowledgement it is given up; calls go on without it. */
-const MAX_FAILURES = 20;
-
-/** A stream that was open this long was a good one: its end is the first of a new series, milliseconds. */
-const STABLE_MS = 5_000;
-
-/** How long a connection waits for the first acknowledgement; then it goes on without, milliseconds. */
-const OPENING_MS = 1_000;
 
 /** How long the server may take to acknowledge, milliseconds; after that there is no limit (8.35). */
 const ACK_MS = 20_000;
