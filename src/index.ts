@@ -39,15 +39,20 @@ export type {
   PoolTool,
 } from "./catalog/pool-tool.ts";
 export type { CachedCallOptions } from "./catalog/pages.ts";
+export type { DefinitionChange, PinnedDefinition, PinStore, WithheldTool } from "./catalog/pins.ts";
+export type { Interceptor, InterceptorNext, PoolRequest } from "./connection/interceptors.ts";
+export type { CircuitState } from "./resilience/breaker.ts";
 export type { CacheMode } from "./catalog/response-cache.ts";
 export type { CacheStore } from "./core/cache-store.ts";
 export type { CallOptions } from "./connection/call.ts";
 export type { ReplayOption } from "./connection/replay.ts";
 export type {
+  BreakerOptions,
   ConnectionOptions,
   HttpServerConfig,
   Limits,
   ReconnectOptions,
+  RetryBudgetOptions,
   ServerConfig,
   ServerOptions,
   StdioServerConfig,

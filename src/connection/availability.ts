@@ -3,9 +3,9 @@
 import type { Clock } from "../core/clock.ts";
 import { McpClosedError, McpConnectionError } from "../core/errors.ts";
 import type { McpError } from "../core/errors.ts";
+import { Waiters } from "../core/waiters.ts";
 import type { Link } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
-import { Waiters } from "./waiters.ts";
 
 export class Availability {
   /** Why there is no connection, as last seen. */

@@ -15,11 +15,11 @@ import type { CallFrame, EraRequest, EraSession } from "../eras/era.ts";
 import { describeRequest } from "../jsonrpc/pending.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
 import type { Progress, Tool } from "../spec/types.ts";
-import { Backoff } from "../resilience/backoff.ts";
+import type { Admission } from "./admission.ts";
 import { asMcpError } from "./attempt-error.ts";
 import type { Link } from "./link.ts";
 import { decideReplay, momentOf } from "./replay.ts";
-import type { ReplayClass, ReplayDecision, ReplayOption } from "./replay.ts";
+import type { Moment, ReplayClass, ReplayDecision, ReplayOption } from "./replay.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 export interface CallOptions {
@@ -56,52 +56,58 @@ export interface Call {
   readonly startedAt: number;
 }
 
-/** Between replays: full jitter, 100 ms to 20 s. */
-const REPLAY_DELAY = { minMs: 100, maxMs: 20_000 };
+/** Between attempts, milliseconds: anywhere from `minMs` to a bound that doubles each time. */
+const RETRY_PAUSE = { minMs: 100, firstBoundMs: 400, maxMs: 20_000 };
 
 export interface CallCounters {
   replays: number;
+}
+
+export interface CallRunnerOptions {
+  readonly clock: Clock;
+  readonly server: string;
+  readonly supervisor: Supervisor;
+  readonly admission: Admission;
+  readonly counters: CallCounters;
 }
 
 export class CallRunner {
   readonly #clock: Clock;
   readonly #server: string;
   readonly #supervisor: Supervisor;
+  readonly #admission: Admission;
   readonly #counters: CallCounters;
 
-  constructor(options: {
-    clock: Clock;
-    server: string;
-    supervisor: Supervisor;
-    counters: CallCounters;
-  }) {
+  constructor(options: CallRunnerOptions) {
     this.#clock = options.clock;
     this.#server = options.server;
     this.#supervisor = options.supervisor;
+    this.#admission = options.admission;
     this.#counters = options.counters;
   }
 
-  run(call: Call): Promise<object> {
+  /** `startedAt`: when its turn came, which is later than `call.startedAt` if it had to wait. */
+  run(call: Call, startedAt: number): Promise<object> {
+    if (!this.#admission.breaker.tryPass(startedAt)) {
+      return Promise.reject(this.#admission.circuitOpen(call.method));
+    }
     const link = this.#supervisor.link;
     if (link === undefined) return this.#untilSettled(call, undefined);
     const { session } = link;
+    const leftMs = call.totalTimeoutMs - (startedAt - call.startedAt);
     return session
-      .request(attempt(call, call.totalTimeoutMs, call.options.requestId))
-      .catch((error: unknown) => this.#untilSettled(call, { error, link, session }));
+      .request(attempt(call, leftMs, call.options.requestId))
+      .catch((error: unknown) => this.#untilSettled(call, { error, link, session, startedAt }));
   }
 
   async #untilSettled(call: Call, first: Failure | undefined): Promise<object> {
     const endsAt = call.startedAt + call.totalTimeoutMs;
     const left = (): number => endsAt - this.#clock.now();
-    const pause = new Backoff(
-      { initialMs: REPLAY_DELAY.minMs, factor: 2, maxMs: REPLAY_DELAY.maxMs, jitter: 0 },
-      this.#clock,
-    );
     const tally: Tally = { ...NOTHING_YET };
     let failure = first;
     for (;;) {
       if (failure !== undefined) {
-        const waitMs = this.#afterFailure(call, failure, tally, pause);
+        const waitMs = this.#afterFailure(call, failure, tally);
         if (waitMs > left()) throw this.#tooLate(call, failure.error, tally);
         if (waitMs > 0) await this.#pause(call, waitMs);
       }
@@ -111,28 +117,24 @@ export class CallRunner {
       if (left() <= 0) throw this.#unsent(call, this.#outOfTime(call), tally);
       // An id is never used twice (1.3): only the very first attempt has the caller's.
       const id = failure === undefined ? call.options.requestId : undefined;
+      const startedAt = this.#clock.now();
       try {
         return await session.request(attempt(call, left(), id));
       } catch (error) {
-        failure = { error, link, session };
+        failure = { error, link, session, startedAt };
       }
     }
   }
 
   /** What the failure allows: throws, or gives the time to wait before the next attempt. */
-  #afterFailure(call: Call, failure: Failure, tally: Tally, pause: Backoff): number {
+  #afterFailure(call: Call, failure: Failure, tally: Tally): number {
     const { error, link, session } = failure;
     // Before anything is concluded from it: the reason of an abort may be any error, one of ours too.
     call.options.signal?.throwIfAborted();
     if (!(error instanceof McpError)) throw error;
     const moment = momentOf(error, session.isSessionLost(error));
-    const decision: ReplayDecision = decideReplay({
-      replayClass: call.replayClass,
-      option: call.options.replay ?? "safe",
-      moment,
-      replays: tally.replays,
-      renewals: tally.renewals,
-    });
+    this.#tellBreaker(moment, failure, error);
+    const decision = this.#decide(call, moment, tally);
     switch (decision.action) {
       case "fail":
         if (error instanceof McpAuthError && error.code === "AUTH_REQUIRED") {
@@ -142,24 +144,52 @@ export class CallRunner {
       case "fail-unknown":
         throw this.#outcomeUnknown(call, error, tally);
       case "resend":
-        this.#supervisor.reportUnreachable(link, error);
+        // A socket that was closed while it was idle says nothing about the server; a second one does.
+        if (error.code !== "CONNECTION_LOST" || tally.resends > 0) {
+          this.#supervisor.reportUnreachable(link, error);
+        }
         // The first time the reconnect's own delays are enough; if the link says ready and still fails, slow down.
-        return tally.resends++ === 0 ? 0 : pause.next();
+        return tally.resends++ === 0 ? 0 : this.#nextPause(tally);
       case "renew":
         tally.renewals += 1;
         this.#supervisor.renew(session, error);
         return 0;
-      case "replay": {
+      case "replay":
         tally.replays += 1;
         // What a server refuses with 429 it has not taken.
         if (moment.name !== "throttled") {
           tally.mayHaveRun = true;
           this.#counters.replays += 1;
         }
-        const jitterMs = Math.max(REPLAY_DELAY.minMs, pause.next() * this.#clock.random());
-        return Math.max(decision.waitMs ?? 0, jitterMs);
-      }
+        // On top of what the server asked for: never early, and not all who were told the same at once.
+        return (decision.waitMs ?? 0) + this.#nextPause(tally);
     }
+  }
+
+  #decide(call: Call, moment: Moment, { replays, renewals }: Tally): ReplayDecision {
+    const { replayClass } = call;
+    const input = { replayClass, option: call.options.replay ?? "safe", moment, replays, renewals };
+    const decision = decideReplay({ ...input, isSpent: false });
+    if (decision.action !== "replay") return decision;
+    const { breaker, budget } = this.#admission;
+    return breaker.isClosed && budget.tryTake()
+      ? decision
+      : decideReplay({ ...input, isSpent: true });
+  }
+
+  /** It counts failures of the network and of what stands in it, never what the server itself says. */
+  #tellBreaker(moment: Moment, { link, startedAt }: Failure, error: McpError): void {
+    // A channel is one for all calls: its loss is the supervisor's affair.
+    if (link.transport.channel === "duplex") return;
+    const isFailure = moment.name === "lost" || moment.name === "gateway";
+    if (isFailure) this.#admission.onFailure(startedAt, error);
+    else if (error.sent === "yes" && error.code !== "TIMEOUT") this.#admission.onAnswer();
+  }
+
+  #nextPause(tally: Tally): number {
+    const { minMs, firstBoundMs, maxMs } = RETRY_PAUSE;
+    const boundMs = Math.min(maxMs, firstBoundMs * 2 ** tally.pauses++);
+    return minMs + (boundMs - minMs) * this.#clock.random();
   }
 
   /** Waits between attempts; the end of the connection ends it too, and is then found by `#ready`. */
@@ -235,16 +265,25 @@ interface Tally {
   replays: number;
   renewals: number;
   resends: number;
+  pauses: number;
   /** An attempt was written and its answer lost. */
   mayHaveRun: boolean;
 }
 
-const NOTHING_YET: Tally = { replays: 0, renewals: 0, resends: 0, mayHaveRun: false };
+const NOTHING_YET: Tally = {
+  replays: 0,
+  renewals: 0,
+  resends: 0,
+  pauses: 0,
+  mayHaveRun: false,
+};
 
 interface Failure {
   readonly error: unknown;
   readonly link: Link;
   readonly session: EraSession;
+  /** When the attempt began, on the clock. */
+  readonly startedAt: number;
 }
 
 function attempt(call: Call, totalMs: number, id: RequestId | undefined): EraRequest {

@@ -18,12 +18,21 @@ export interface Timeouts {
   timeoutMs: number;
   /** A call in all: waiting for a connection, replays and progress included. Default 300,000. */
   totalTimeoutMs: number;
+  /** Waiting for a place among the calls under way (`limits.inFlight`). Default 30,000. */
+  queueMs: number;
   /** Each step of ending a child process: end of stdin, SIGTERM, SIGKILL. Default 2,000. */
   closeStepMs: number;
 }
 
-/** Sizes; what exceeds one is refused with `LIMIT_EXCEEDED`. */
+/** Sizes; what exceeds one is refused: with `LIMIT_EXCEEDED`, and with `OVERLOADED` where it is about calls. */
 export interface Limits {
+  /**
+   * Calls under way to one server at once, from their beginning to their end: waiting for a connection and
+   * replays included. Over HTTP also the number of sockets. Default 128.
+   */
+  inFlight: number;
+  /** Calls to one server that wait for such a place; one more fails at once. Default 1,024. */
+  queued: number;
   /** One message from the server, bytes. Default 10 MiB. */
   messageBytes: number;
   /** The end of a child's stderr that is kept for error messages, bytes. Default 64 KiB. */
@@ -51,6 +60,27 @@ export interface ReconnectOptions {
   crashLimit: number;
   /** Milliseconds. Default 180,000. */
   crashWindowMs: number;
+}
+
+/** Retries of one server's calls, over any 10 seconds: at most `share` × calls + `perSecond` × 10. */
+export interface RetryBudgetOptions {
+  /** Default 0.2. */
+  share: number;
+  /** Default 10. */
+  perSecond: number;
+}
+
+/**
+ * After calls in a row that lost their connection over HTTP, or met 502, 503 or 504, nothing is sent for a while.
+ * What the server itself answers, tool errors too, is no failure here.
+ */
+export interface BreakerOptions {
+  /** So many in a row. Default 5. */
+  failures: number;
+  /** How long nothing is sent, milliseconds; the n-th time in a row n times as long. Default 30,000. */
+  openMs: number;
+  /** Longest, milliseconds. Default 300,000. */
+  maxOpenMs: number;
 }
 
 /** Which tools of a server the pool shows and routes; globs over the server's own names. */
@@ -83,6 +113,13 @@ export interface ConnectionOptions {
   limits?: Partial<Limits>;
   timeouts?: Partial<Timeouts>;
   reconnect?: Partial<ReconnectOptions>;
+  retryBudget?: Partial<RetryBudgetOptions>;
+  breaker?: Partial<BreakerOptions>;
+  /**
+   * How often a server with no call under way is asked for a sign of life, milliseconds. Without it a connection that
+   * is dead is found by the next call, which is then sent over another. Default false: never.
+   */
+  healthCheckIntervalMs?: number | false;
 }
 
 export interface ServerOptions extends ConnectionOptions {

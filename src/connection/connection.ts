@@ -4,19 +4,25 @@ import type { Clock } from "../core/clock.ts";
 import { delay } from "../core/clock.ts";
 import { McpError, McpUnsupportedError } from "../core/errors.ts";
 import type { GuardedStore } from "../core/guarded-store.ts";
+import type { SleepWatch } from "../core/sleep-watch.ts";
 import type { ListKind } from "../eras/era.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
 import type {
   Implementation,
+  JsonObject,
   LogLevel,
   LogMessage,
   ServerCapabilities,
   Tool,
 } from "../spec/types.ts";
+import { Admission } from "./admission.ts";
 import { CallRunner } from "./call.ts";
 import type { Call, CallCounters, CallOptions } from "./call.ts";
+import type { CircuitState } from "../resilience/breaker.ts";
 import type { ResolvedServer } from "./options.ts";
 import { replayClassOf } from "./replay.ts";
+import { Health } from "./health.ts";
+import type { Interceptors } from "./interceptors.ts";
 import { StandingOrders } from "./standing-orders.ts";
 import type { ConnectionStateName } from "./state.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -31,6 +37,9 @@ export interface ConnectionEvents {
   onMissed(): void;
   onLog(message: LogMessage): void;
   onWarning(message: string, cause?: unknown): void;
+  /** Calls in a row lost their connection: for so long nothing is sent. */
+  onCircuitOpened(error: McpError, forMs: number): void;
+  onCircuitClosed(): void;
 }
 
 /** Numbers since the server was added. */
@@ -39,7 +48,10 @@ export interface ConnectionCounts {
   calls: number;
   succeeded: number;
   failed: number;
+  /** Begun and not settled: under way, or waiting for a place. */
   inFlight: number;
+  /** Of these, those that wait for a place. */
+  queued: number;
   /** Second executions risked, where that was allowed. */
   replays: number;
   /** Sessions that the server forgot and that were renewed. */
@@ -66,7 +78,11 @@ export class Connection {
   readonly server: ResolvedServer;
   readonly #clock: Clock;
   readonly #supervisor: Supervisor;
+  readonly #admission: Admission;
   readonly #runner: CallRunner;
+  readonly #sleepWatch: SleepWatch;
+  readonly #health: Health;
+  readonly #interceptors: Interceptors;
   readonly #orders: StandingOrders = new StandingOrders();
   readonly #counters: CallCounters = { replays: 0 };
   #calls = 0;
@@ -85,6 +101,8 @@ export class Connection {
       handlers: ClientHandlers;
       /** Where the server's era is remembered. */
       store: GuardedStore;
+      sleepWatch: SleepWatch;
+      interceptors: Interceptors;
     },
     events: ConnectionEvents,
   ) {
@@ -99,6 +117,8 @@ export class Connection {
       onState: (next, previous, error) => {
         if (next === "ready" && this.#description !== undefined) this.#reconnects += 1;
         if (next === "ready") this.#describe();
+        if (next === "ready") this.#health.start();
+        else this.#health.stop();
         events.onState(next, previous, error);
         if (next === "ready") events.onSession(false);
       },
@@ -111,10 +131,21 @@ export class Connection {
         events.onSession(true);
       },
     });
+    this.#interceptors = dependencies.interceptors;
+    this.#sleepWatch = dependencies.sleepWatch;
+    this.#health = new Health({
+      clock: this.#clock,
+      sleepWatch: this.#sleepWatch,
+      supervisor: this.#supervisor,
+      intervalMs: server.healthCheckIntervalMs,
+      isIdle: () => this.#inFlight === 0,
+    });
+    this.#admission = new Admission(server, this.#clock, events);
     this.#runner = new CallRunner({
       clock: this.#clock,
       server: server.name,
       supervisor: this.#supervisor,
+      admission: this.#admission,
       counters: this.#counters,
     });
   }
@@ -143,11 +174,17 @@ export class Connection {
       succeeded: this.#succeeded,
       failed: this.#failed,
       inFlight: this.#inFlight,
+      queued: this.#admission.limiter.queuedCount,
       replays: this.#counters.replays,
       renewals: this.#supervisor.renewalCount,
       reconnects: this.#reconnects,
       crashes: this.#supervisor.crashCount,
     };
+  }
+
+  /** Whether calls are sent at all: see `breaker` in the options. */
+  get circuit(): CircuitState {
+    return this.#admission.breaker.state;
   }
 
   /** Aborted when it is closed for good, with the error that says so. */
@@ -157,6 +194,7 @@ export class Connection {
 
   /** One attempt, shared by all who ask; rejects with its error. Later attempts go on by themselves. */
   async connect(signal?: AbortSignal): Promise<void> {
+    this.#admission.reset();
     await this.#supervisor.connect(signal);
   }
 
@@ -170,7 +208,8 @@ export class Connection {
   /**
    * Any request. See {@link CallOptions} for its limits and for when it may be repeated.
    *
-   * @param onContinued called if the server asks for input on the way: its answer then depends on that too
+   * @param onContinued called if the server asks for input on the way, or an interceptor interferes: the answer then
+   *   depends on that too
    */
   request(
     method: string,
@@ -178,6 +217,34 @@ export class Connection {
     options: CallOptions,
     tool?: Tool,
     onContinued?: () => void,
+  ): Promise<object> {
+    const interceptors = this.#interceptors;
+    if (interceptors.isEmpty) return this.#ask(method, params, options, tool, onContinued);
+    const request = {
+      server: this.server.name,
+      method,
+      params: params as JsonObject | undefined,
+      tool,
+      options,
+    };
+    return interceptors.run(
+      request,
+      ({ params: sent, options: how }) => {
+        // What is believed of one tool does not hold for another.
+        const isSame = sent?.["name"] === tool?.name;
+        return this.#ask(method, sent, how, isSame ? tool : undefined, onContinued);
+      },
+      () => onContinued?.(),
+      this.closed,
+    );
+  }
+
+  #ask(
+    method: string,
+    params: object | undefined,
+    options: CallOptions,
+    tool: Tool | undefined,
+    onContinued: (() => void) | undefined,
   ): Promise<object> {
     const { timeouts, trusted } = this.server;
     const startedAt = this.#clock.now();
@@ -193,21 +260,45 @@ export class Connection {
       frame: { continuation: undefined, onContinued },
     };
     this.#calls += 1;
-    return this.#runner.run(call).then(
+    this.#sleepWatch.look();
+    this.#admission.budget.onCall(startedAt);
+    return this.#admission.tryEnter(method) ? this.#run(call, startedAt) : this.#runLater(call);
+  }
+
+  #run(call: Call, startedAt: number): Promise<object> {
+    return this.#runner.run(call, startedAt).then(
       (result) => {
+        this.#admission.leave(call.method);
+        this.#admission.onAnswer();
         this.#succeeded += 1;
-        const tookMs = this.#clock.now() - startedAt;
+        const tookMs = this.#clock.now() - call.startedAt;
         const mean = this.#latencyMs ?? tookMs;
         this.#latencyMs = mean + (tookMs - mean) * LATENCY_WEIGHT;
         if (this.#onIdle !== undefined) this.#checkIdle();
         return result;
       },
       (error: unknown) => {
-        this.#failed += 1;
-        if (this.#onIdle !== undefined) this.#checkIdle();
-        throw error;
+        this.#admission.leave(call.method);
+        this.#admission.breaker.onNothing(startedAt);
+        throw this.#countFailed(error);
       },
     );
+  }
+
+  async #runLater(call: Call): Promise<object> {
+    const { method, totalTimeoutMs, options } = call;
+    try {
+      await this.#admission.enter({ method, totalTimeoutMs, signal: options.signal });
+    } catch (error) {
+      throw this.#countFailed(error);
+    }
+    return this.#run(call, this.#clock.now());
+  }
+
+  #countFailed(error: unknown): unknown {
+    this.#failed += 1;
+    if (this.#onIdle !== undefined) this.#checkIdle();
+    return error;
   }
 
   /** Sent again, once, if the server had forgotten the session: it did not take it then. */
@@ -267,6 +358,7 @@ export class Connection {
   /** Lets calls in flight end, at most `drainMs`, and then ends everything. Never rejects. */
   async close(drainMs: number): Promise<void> {
     this.#supervisor.drain();
+    this.#admission.close();
     if (this.#inFlight > 0 && drainMs > 0) {
       const idle = new AbortController();
       this.#onIdle = () => idle.abort();

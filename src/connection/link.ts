@@ -332,7 +332,7 @@ function httpOptions(
     headers: target.headers,
     ...(target.dispatcher === undefined ? {} : { dispatcher: target.dispatcher }),
     clock,
-    limits: { messageBytes: server.limits.messageBytes },
+    limits: server.limits,
     timeouts: { connectMs, handshakeMs },
     resume: { attempts: 5, backoff: { initialMs: 1_000, factor: 1.5, maxMs: 30_000, jitter: 0.1 } },
   };

@@ -4,9 +4,11 @@ import { McpConfigError } from "../core/errors.ts";
 import { isStatelessVersion } from "../spec/versions.ts";
 import type { ProtocolVersion } from "../spec/versions.ts";
 import type {
+  BreakerOptions,
   ConnectionOptions,
   Limits,
   ReconnectOptions,
+  RetryBudgetOptions,
   ServerOptions,
   Timeouts,
   ToolFilter,
@@ -33,6 +35,9 @@ export interface ResolvedServer {
   readonly limits: Readonly<Limits>;
   readonly timeouts: Readonly<Timeouts>;
   readonly reconnect: Readonly<ReconnectOptions>;
+  readonly retryBudget: Readonly<RetryBudgetOptions>;
+  readonly breaker: Readonly<BreakerOptions>;
+  readonly healthCheckIntervalMs: number | false;
 }
 
 export const DEFAULT_TIMEOUTS: Readonly<Timeouts> = Object.freeze({
@@ -40,6 +45,7 @@ export const DEFAULT_TIMEOUTS: Readonly<Timeouts> = Object.freeze({
   handshakeMs: 20_000,
   timeoutMs: 60_000,
   totalTimeoutMs: 300_000,
+  queueMs: 30_000,
   closeStepMs: 2_000,
 });
 
@@ -47,6 +53,8 @@ export const DEFAULT_TIMEOUTS: Readonly<Timeouts> = Object.freeze({
 export const STDIO_HANDSHAKE_MS = 60_000;
 
 export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
+  inFlight: 128,
+  queued: 1_024,
   messageBytes: 10 * 1024 * 1024,
   stderrBytes: 64 * 1024,
   tools: 5_000,
@@ -62,6 +70,17 @@ export const DEFAULT_RECONNECT: Readonly<ReconnectOptions> = Object.freeze({
   backgroundMaxMs: 120_000,
   crashLimit: 5,
   crashWindowMs: 180_000,
+});
+
+export const DEFAULT_RETRY_BUDGET: Readonly<RetryBudgetOptions> = Object.freeze({
+  share: 0.2,
+  perSecond: 10,
+});
+
+export const DEFAULT_BREAKER: Readonly<BreakerOptions> = Object.freeze({
+  failures: 5,
+  openMs: 30_000,
+  maxOpenMs: 300_000,
 });
 
 /**
@@ -102,6 +121,9 @@ export function resolveServer(
     limits: merge(DEFAULT_LIMITS, defaults.limits, common.limits),
     timeouts: merge(DEFAULT_TIMEOUTS, byKind, defaults.timeouts, common.timeouts),
     reconnect: merge(DEFAULT_RECONNECT, defaults.reconnect, common.reconnect),
+    retryBudget: merge(DEFAULT_RETRY_BUDGET, defaults.retryBudget, common.retryBudget),
+    breaker: merge(DEFAULT_BREAKER, defaults.breaker, common.breaker),
+    healthCheckIntervalMs: pick("healthCheckIntervalMs") ?? false,
   });
 }
 

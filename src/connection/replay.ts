@@ -98,6 +98,8 @@ export interface ReplayInput {
   readonly replays: number;
   /** Renewals that this call has already had. */
   readonly renewals: number;
+  /** The server has had its share of retries, or its breaker is open: as if this call had had all of its own. */
+  readonly isSpent: boolean;
 }
 
 export type ReplayDecision =
@@ -122,7 +124,8 @@ const MAX_REPLAYS_AFTER_LOSS = 1;
 export const MAX_RETRY_AFTER_MS = 30_000;
 
 export function decideReplay(input: ReplayInput): ReplayDecision {
-  const { moment, replayClass, option, replays, renewals } = input;
+  const { moment, replayClass, option, renewals } = input;
+  const replays = input.isSpent ? MAX_REPLAYS : input.replays;
   const mayRunAgain = option === "always" || (option === "safe" && replayClass !== "unsafe");
   switch (moment.name) {
     case "final":

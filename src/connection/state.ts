@@ -5,15 +5,21 @@ import type { McpError } from "../core/errors.ts";
 import type { TransitionTable } from "../core/state-machine.ts";
 import type { Link } from "./link.ts";
 
+/**
+ * - `good`: calls go over it
+ * - `stale`: it may be dead without having ended; the next call has it checked
+ * - `checking`, `renewing` (a session that was forgotten): calls wait
+ */
+export type LinkCondition = "good" | "stale" | "checking" | "renewing";
+
 export type ConnectionState =
   | { readonly name: "idle" }
   | { readonly name: "connecting"; readonly attempt: AbortController; readonly dispose: () => void }
   | {
       readonly name: "ready";
       readonly link: Link;
-      /** Set while a forgotten session is being renewed: callers wait. */
-      renewing: boolean;
-      /** Ends a renewal under way. */
+      condition: LinkCondition;
+      /** Ends a check or a renewal under way. */
       readonly attempt: AbortController;
       readonly dispose: () => void;
     }

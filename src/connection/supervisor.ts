@@ -1,17 +1,16 @@
 // Keeps one server connected: one state, one attempt at a time, one reconnect shared by all callers.
 
-import { untilAborted } from "../core/abort.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpAuthError, type McpError } from "../core/errors.ts";
 import { StateMachine } from "../core/state-machine.ts";
 import type { EraSession } from "../eras/era.ts";
 import { asMcpError, isWorthRetrying, unsent } from "./attempt-error.ts";
 import { Availability } from "./availability.ts";
+import { Connector } from "./connector.ts";
 import { CrashCounter } from "./crash-counter.ts";
-import { createLinkMemory, Link } from "./link.ts";
-import type { LinkDependencies, LinkEvents, LinkMemory } from "./link.ts";
+import type { Link, LinkDependencies, LinkEvents } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
-import { Pace, RenewalPace } from "./pace.ts";
+import { Pace } from "./pace.ts";
 import { TRANSITIONS } from "./state.ts";
 import type { ConnectionState, ConnectionStateName } from "./state.ts";
 
@@ -28,21 +27,17 @@ export interface SupervisorEvents extends Omit<LinkEvents, "onLost" | "onSession
   onSession(session: EraSession, renewed: boolean): Promise<void>;
 }
 
+type ReadyState = ConnectionState & { readonly name: "ready" };
+
 export class Supervisor {
   readonly #server: ResolvedServer;
-  readonly #dependencies: LinkDependencies;
   readonly #clock: Clock;
-  readonly #events: SupervisorEvents;
   readonly #machine: StateMachine<ConnectionState>;
   readonly #availability: Availability;
   readonly #pace: Pace;
   readonly #crashes: CrashCounter;
-  readonly #memory: LinkMemory;
-  /** An HTTP link whose server cannot be reached: its session may well outlive that. */
-  #dormant: Link | undefined;
+  readonly #connector: Connector;
   #everReady = false;
-  #renewals = 0;
-  readonly #renewalPace: RenewalPace;
   readonly #ending: AbortController = new AbortController();
   readonly #closed: AbortController = new AbortController();
   readonly #closing: Set<Promise<void>> = new Set();
@@ -51,13 +46,24 @@ export class Supervisor {
     const { clock } = dependencies;
     const { crashLimit, crashWindowMs } = server.reconnect;
     this.#server = server;
-    this.#dependencies = dependencies;
     this.#clock = clock;
-    this.#memory = createLinkMemory(server, dependencies, this.#closed.signal);
-    this.#events = events;
+    this.#connector = new Connector({
+      server,
+      dependencies,
+      events: {
+        ...events,
+        onLost: (link, reason) => this.#onLost(link, reason),
+        onSessionLost: (error) => {
+          const session = this.link?.session;
+          if (session !== undefined) this.renew(session, error);
+        },
+      },
+      onSession: (session, renewed) => events.onSession(session, renewed),
+      closed: this.#closed.signal,
+      retire: (link) => this.#retire(link),
+    });
     this.#availability = new Availability(server, clock);
     this.#pace = new Pace(server.reconnect, clock);
-    this.#renewalPace = new RenewalPace(clock);
     this.#crashes = new CrashCounter({ limit: crashLimit, windowMs: crashWindowMs }, clock);
     this.#machine = new StateMachine<ConnectionState>({
       initial: { name: "idle" },
@@ -75,16 +81,16 @@ export class Supervisor {
     return this.#availability.lastError;
   }
   get renewalCount(): number {
-    return this.#renewals;
+    return this.#connector.renewalCount;
   }
   get crashCount(): number {
     return this.#crashes.total;
   }
 
-  /** The link, if it can be used this instant; `currentLink` also while it is renewed. */
+  /** The link, if it can be used this instant; `currentLink` also while it is checked or renewed. */
   get link(): Link | undefined {
     const state = this.#machine.current;
-    return state.name === "ready" && !state.renewing ? state.link : undefined;
+    return state.name === "ready" && state.condition === "good" ? state.link : undefined;
   }
 
   get currentLink(): Link | undefined {
@@ -118,9 +124,9 @@ export class Supervisor {
     const state = this.#machine.current;
     switch (state.name) {
       case "ready":
-        return state.renewing
-          ? this.#availability.waitThrough(limitMs, signal)
-          : Promise.resolve(state.link);
+        if (state.condition === "good") return Promise.resolve(state.link);
+        this.check(false);
+        return this.#availability.waitThrough(limitMs, signal);
       case "idle":
         this.#attempt();
         return this.#availability.waitThrough(limitMs, signal);
@@ -151,10 +157,10 @@ export class Supervisor {
   /** A caller found the server unreachable: nothing it sends now will arrive. */
   reportUnreachable(link: Link, error: McpError): void {
     const state = this.#machine.current;
-    if (state.name !== "ready" || state.link !== link || state.renewing) return;
+    if (state.name !== "ready" || state.link !== link || state.condition !== "good") return;
     // A channel reports its own loss, and knows the reason.
     if (link.transport.channel === "duplex") return;
-    this.#dormant = link;
+    this.#connector.keep(link);
     this.#enterBackoff(error, this.#pace.afterLoss());
   }
 
@@ -163,7 +169,7 @@ export class Supervisor {
     const state = this.#machine.current;
     if (state.name !== "ready" || state.link !== link) return;
     this.#availability.lastAttemptEnd = this.#clock.now();
-    this.#dormant = link;
+    this.#connector.keep(link);
     this.#stop("auth-required", error);
   }
 
@@ -171,9 +177,32 @@ export class Supervisor {
   renew(session: EraSession, error: McpError): void {
     const state = this.#machine.current;
     // Another caller's report was first: the session is another by now, or about to be.
-    if (state.name !== "ready" || state.renewing || state.link.session !== session) return;
-    state.renewing = true;
+    if (state.name !== "ready" || state.condition === "renewing") return;
+    if (state.link.session !== session) return;
+    state.condition = "renewing";
     void this.#renew(state, error);
+  }
+
+  /** The link may be dead without having ended, after the machine slept: no call goes over it unchecked. */
+  suspect(): void {
+    const state = this.#machine.current;
+    if (state.name !== "ready" || state.condition !== "good") return;
+    const { transport } = state.link;
+    if (transport.refresh === undefined) return;
+    state.condition = "stale";
+    transport.refresh();
+  }
+
+  /**
+   * Asks the server for a sign of life, if the link is stale, or also if it is `good`. Shared: all callers wait; a link
+   * that is dead is made anew.
+   */
+  check(alsoGood: boolean): void {
+    const state = this.#machine.current;
+    if (state.name !== "ready") return;
+    if (state.condition !== "stale" && !(alsoGood && state.condition === "good")) return;
+    state.condition = "checking";
+    this.#track(this.#check(state));
   }
 
   /** Aborted when no attempt will follow any more: nobody needs to wait for one. */
@@ -191,7 +220,7 @@ export class Supervisor {
     this.#ending.abort();
     if (this.#machine.canMoveTo("draining")) {
       const link = this.currentLink;
-      if (link !== undefined) this.#dormant = link;
+      if (link !== undefined) this.#connector.keep(link);
       this.#machine.moveTo({ name: "draining" });
       this.#availability.onEnd(() => this.#availability.closed());
     }
@@ -201,8 +230,7 @@ export class Supervisor {
   async close(): Promise<void> {
     this.#ending.abort();
     this.#closed.abort(this.#availability.closed());
-    const live = this.currentLink ?? this.#dormant;
-    this.#dormant = undefined;
+    const live = this.currentLink ?? this.#connector.release();
     if (this.#machine.canMoveTo("closed")) {
       this.#machine.moveTo({ name: "closed" });
       this.#availability.onEnd(() => this.#availability.closed());
@@ -227,60 +255,17 @@ export class Supervisor {
   }
 
   async #connectOnce(signal: AbortSignal): Promise<void> {
-    if (this.#dormant?.lost !== undefined) this.#dormant = undefined;
-    const dormant = this.#dormant;
-    let link: Link | undefined;
+    let link: Link;
     try {
-      link = dormant === undefined ? await this.#open(signal) : await this.#revive(dormant, signal);
-      signal.throwIfAborted();
-      await untilAborted(signal, this.#events.onSession(link.session, false));
-      if (link.lost !== undefined) throw link.lost;
+      link = await this.#connector.connect(signal);
     } catch (error) {
       this.#availability.lastAttemptEnd = this.#clock.now();
-      if (signal.aborted) {
-        // Closed meanwhile. A dormant link has been retired by whoever closed.
-        if (link !== undefined && link !== dormant) this.#retire(link);
-        return;
-      }
-      if (link !== undefined && link !== dormant) this.#retire(link);
-      return this.#onAttemptFailed(asMcpError(this.#server.name, error));
+      // Aborted: closed meanwhile.
+      if (!signal.aborted) this.#onAttemptFailed(asMcpError(this.#server.name, error));
+      return;
     }
     this.#availability.lastAttemptEnd = this.#clock.now();
-    this.#dormant = undefined;
     this.#enterReady(link);
-  }
-
-  #open(signal: AbortSignal): Promise<Link> {
-    return Link.open(
-      this.#server,
-      this.#dependencies,
-      this.#memory,
-      {
-        ...this.#events,
-        onLost: (link, reason) => this.#onLost(link, reason),
-        onSessionLost: (error) => {
-          const session = this.link?.session;
-          if (session !== undefined) this.renew(session, error);
-        },
-      },
-      signal,
-    );
-  }
-
-  async #revive(link: Link, signal: AbortSignal): Promise<Link> {
-    let lost = link.abandoned;
-    if (lost === undefined) {
-      try {
-        await link.session.ping(signal);
-        return link;
-      } catch (error) {
-        if (!link.session.isSessionLost(error)) throw error;
-        lost = asMcpError(this.#server.name, error);
-      }
-    }
-    await link.renew(lost, signal);
-    this.#renewals += 1;
-    return link;
   }
 
   #enterReady(link: Link): void {
@@ -290,7 +275,7 @@ export class Supervisor {
     this.#machine.moveTo({
       name: "ready",
       link,
-      renewing: false,
+      condition: "good",
       attempt,
       dispose: () => attempt.abort(this.#availability.closed()),
     });
@@ -303,7 +288,7 @@ export class Supervisor {
     const isOnce = this.#server.target.kind === "custom";
     if (isOnce || !isWorthRetrying(error, this.#everReady)) return this.#stop("failed", error);
     const crashed = this.#server.target.kind === "stdio" && error.code === "CONNECTION_LOST";
-    if (crashed && this.#crashes.add(1 + this.#memory.probeDeaths))
+    if (crashed && this.#crashes.add(1 + this.#connector.probeDeaths))
       return this.#stop("failed", this.#availability.crashLoop(error));
     // First: whoever asks on hearing of it waits for the next.
     this.#availability.onDown(error);
@@ -331,8 +316,8 @@ export class Supervisor {
   #stop(name: "failed" | "auth-required", error: McpError): void {
     this.#availability.lastError = error;
     // With other credentials the session may go on; and other calls may still be under way on it.
-    if (name === "failed" && this.#dormant !== undefined) this.#retire(this.#dormant);
-    if (name === "failed") this.#dormant = undefined;
+    const kept = name === "failed" ? this.#connector.release() : undefined;
+    if (kept !== undefined) this.#retire(kept);
     this.#availability.onEnd(() => error);
     this.#machine.moveTo({ name, error });
   }
@@ -354,33 +339,48 @@ export class Supervisor {
     this.#enterBackoff(reason, this.#pace.afterLoss());
   }
 
-  async #renew(state: ConnectionState & { name: "ready" }, error: McpError): Promise<void> {
+  async #check(state: ReadyState): Promise<void> {
+    const { link } = state;
+    const { session } = link;
+    try {
+      await session.ping(state.attempt.signal);
+    } catch (cause) {
+      if (this.#machine.current !== state || state.condition !== "checking") return;
+      const error = asMcpError(this.#server.name, cause);
+      if (session.isSessionLost(cause)) {
+        state.condition = "renewing";
+        return this.#renew(state, error);
+      }
+      return this.#onDead(link, error);
+    }
+    if (this.#machine.current !== state || state.condition !== "checking") return;
+    state.condition = "good";
+    this.#availability.onUp(link);
+  }
+
+  async #renew(state: ReadyState, error: McpError): Promise<void> {
     const { link } = state;
     this.#availability.lastError = error;
-    const work = this.#renewOnce(link, error, state.attempt.signal);
+    const work = this.#connector.renew(link, error, state.attempt.signal);
     this.#track(work.catch(() => {}));
     try {
       await work;
     } catch (cause) {
       if (this.#machine.current !== state) return;
-      const failure = asMcpError(this.#server.name, cause);
-      this.#availability.lastError = failure;
-      // A link over HTTP outlives its session, and is asked again; a channel that is gone is not.
-      if (link.transport.channel === "exchange") this.#dormant = link;
-      else this.#retire(link);
-      return this.#onAttemptFailed(failure);
+      return this.#onDead(link, asMcpError(this.#server.name, cause));
     }
     if (this.#machine.current !== state) return;
-    state.renewing = false;
+    state.condition = "good";
     this.#availability.onUp(link);
   }
 
-  async #renewOnce(link: Link, error: McpError, signal: AbortSignal): Promise<void> {
-    await this.#renewalPace.wait(signal);
-    await link.renew(error, signal);
-    this.#renewals += 1;
-    this.#renewalPace.onRenewed();
-    await this.#events.onSession(link.session, true);
+  /** A link that is ready by name could not be checked or renewed. */
+  #onDead(link: Link, error: McpError): void {
+    this.#availability.lastError = error;
+    // A link over HTTP outlives its session, and is asked again; a channel that does not answer is given up.
+    if (link.transport.channel === "exchange") this.#connector.keep(link);
+    else this.#retire(link);
+    this.#onAttemptFailed(error);
   }
 
   #joinAttempt(limitMs: number, signal: AbortSignal | undefined): Promise<Link> {

@@ -27,6 +27,8 @@ const connectionEntries = {
   tools: v.optional(v.strictObject({ allow: v.optional(strings), deny: v.optional(strings) })),
   limits: v.optional(
     v.strictObject({
+      inFlight: v.optional(count),
+      queued: v.optional(v.pipe(v.number(), v.integer(), v.minValue(0))),
       messageBytes: v.optional(count),
       stderrBytes: v.optional(count),
       tools: v.optional(count),
@@ -39,6 +41,7 @@ const connectionEntries = {
       handshakeMs: v.optional(milliseconds),
       timeoutMs: v.optional(milliseconds),
       totalTimeoutMs: v.optional(milliseconds),
+      queueMs: v.optional(milliseconds),
       closeStepMs: v.optional(milliseconds),
     }),
   ),
@@ -54,6 +57,20 @@ const connectionEntries = {
       crashWindowMs: v.optional(milliseconds),
     }),
   ),
+  retryBudget: v.optional(
+    v.strictObject({
+      share: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1))),
+      perSecond: v.optional(v.pipe(v.number(), v.minValue(0))),
+    }),
+  ),
+  breaker: v.optional(
+    v.strictObject({
+      failures: v.optional(count),
+      openMs: v.optional(milliseconds),
+      maxOpenMs: v.optional(milliseconds),
+    }),
+  ),
+  healthCheckIntervalMs: v.optional(v.union([milliseconds, v.literal(false)])),
 };
 
 const serverEntries = { ...connectionEntries, disabled: v.optional(v.boolean()) };

@@ -269,17 +269,21 @@ export class McpInputError extends McpError {
   }
 }
 
-/** The queue for this server is full; nothing was sent. */
+/** Too many calls are under way to this server, and the queue is full or too slow; nothing was sent. */
 export class McpOverloadedError extends McpError {
   constructor(message: string, options?: McpErrorOptions) {
     super("OVERLOADED", message, { retryable: true, ...options });
   }
 }
 
-/** The breaker for this server is open; nothing was sent. */
+/** The breaker for this server is open: calls in a row lost their connection; nothing was sent. */
 export class McpCircuitOpenError extends McpError {
-  constructor(message: string, options?: McpErrorOptions) {
+  /** Milliseconds until a call is tried again; 0 while one is. */
+  readonly retryAfterMs: number;
+
+  constructor(message: string, options: McpErrorOptions & { retryAfterMs: number }) {
     super("CIRCUIT_OPEN", message, { retryable: true, ...options });
+    this.retryAfterMs = options.retryAfterMs;
   }
 }
 

@@ -8,6 +8,12 @@ import type { Clock, Timer } from "../core/clock.ts";
 /** A Node timer keeps no longer delay; what is longer is waited for piece by piece. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** A timer that is served so late was kept from it: this process was stopped or busy, or the machine slept. */
+const LATE_MS = 1_000;
+
+/** What has arrived meanwhile is read before the call is given up, milliseconds. */
+const GRACE_MS = 1_000;
+
 /** For what may stay open for ever. */
 export const NO_LIMITS: CallLimits = Object.freeze({ silenceMs: Infinity, totalMs: Infinity });
 
@@ -66,6 +72,8 @@ class RunningCall<T> implements CallControl<T> {
   readonly #startedAt: number;
   #lastSignOfLife: number;
   #settled = false;
+  #dueAt = Infinity;
+  #hadGrace = false;
   #timer: Timer;
   #watch: AbortWatch | undefined;
 
@@ -82,7 +90,7 @@ class RunningCall<T> implements CallControl<T> {
     this.#reject = reject;
     this.#startedAt = clock.now();
     this.#lastSignOfLife = this.#startedAt;
-    this.#timer = this.#setTimer(Math.min(limits.silenceMs, limits.totalMs));
+    this.#timer = this.#setTimer(Math.min(limits.silenceMs, limits.totalMs), this.#startedAt);
     if (signal === undefined) return;
     this.#watch = watchAbort(signal, () => this.#giveUp({ why: "aborted", reason: signal.reason }));
   }
@@ -112,8 +120,10 @@ class RunningCall<T> implements CallControl<T> {
     if (this.#settle()) this.#reject(this.#abandon(cause) as Error);
   }
 
-  #setTimer(delayMs: number): Timer {
-    return this.#options.clock.setTimer(() => this.#onTimer(), Math.min(delayMs, MAX_TIMER_MS));
+  #setTimer(wantedMs: number, now: number): Timer {
+    const delayMs = Math.min(wantedMs, MAX_TIMER_MS);
+    this.#dueAt = now + delayMs;
+    return this.#options.clock.setTimer(() => this.#onTimer(), delayMs);
   }
 
   /** The timer is not re-armed on every sign of life: it looks at the time when it fires. */
@@ -125,7 +135,12 @@ class RunningCall<T> implements CallControl<T> {
     const silenceLeft = this.#lastSignOfLife + limits.silenceMs - now;
     const left = Math.min(totalLeft, silenceLeft);
     if (left > 0) {
-      this.#timer = this.#setTimer(Math.ceil(left));
+      this.#timer = this.#setTimer(Math.ceil(left), now);
+      return;
+    }
+    if (!this.#hadGrace && now - this.#dueAt > LATE_MS) {
+      this.#hadGrace = true;
+      this.#timer = this.#setTimer(GRACE_MS, now);
       return;
     }
     const limit = totalLeft <= 0 ? "total" : "silence";

@@ -63,6 +63,11 @@ interface TransportBase {
    */
   start(sink: TransportSink, signal: AbortSignal): Promise<void>;
   send(message: JsonRpcMessage, exchange: Exchange): ExchangeHandle;
+  /**
+   * What is idle may be dead without having ended, after the machine slept: new messages go over new sockets, and
+   * streams that stay open are ended with an error. Absent where nothing can be dead unnoticed: pipes, memory.
+   */
+  refresh?(): void;
   /** Frees everything. Every pending exchange is over without a report. Idempotent. Never rejects. */
   close(): Promise<void>;
 }

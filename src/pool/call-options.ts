@@ -139,11 +139,9 @@ export function checkEvent(event: unknown): void {
 }
 
 /** @throws {McpConfigError} */
-export function checkListener(listener: unknown): void {
-  if (typeof listener === "function") return;
-  throw new McpConfigError(`the listener must be a function, not ${describe(listener)}`, {
-    path: "listener",
-  });
+export function checkFunction(what: string, value: unknown): void {
+  if (typeof value === "function") return;
+  throw new McpConfigError(`${what} must be a function, not ${describe(value)}`, { path: what });
 }
 
 function milliseconds(value: unknown): string | undefined {

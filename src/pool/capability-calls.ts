@@ -12,6 +12,7 @@ import type {
   GetPromptResult,
   ReadResourceResult,
 } from "../spec/types.ts";
+import { checkCompletion } from "./call-options.ts";
 import type { Listings } from "./listings.ts";
 import type { Members } from "./members.ts";
 
@@ -50,13 +51,16 @@ export class CapabilityCalls {
 
   async complete(
     name: string,
-    params: {
+    asked: {
       ref: CompletionReference;
       argument: CompletionArgument;
-      context?: CompletionContext;
+      context: CompletionContext | undefined;
     },
     options: CallOptions,
   ): Promise<Completion> {
+    const { ref, argument, context } = asked;
+    const params = context === undefined ? { ref, argument } : { ref, argument, context };
+    checkCompletion(params);
     const { connection } = this.#members.get(name);
     // The capability exists from 2025-03-26 on; older servers offer the method without it (8.16).
     await connection.requireCapability(

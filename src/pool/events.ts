@@ -1,6 +1,7 @@
 // What the pool tells, as a typed map.
 
 import type { McpError } from "../core/errors.ts";
+import type { WithheldTool } from "../catalog/pins.ts";
 import type { PoolTool } from "../catalog/pool-tool.ts";
 import type { Implementation, LogLevel } from "../spec/types.ts";
 
@@ -14,6 +15,10 @@ export interface PoolEvents {
   /** Given up: only `connect()` tries again. */
   "server.failed": { server: string; error: McpError };
   "server.auth-required": { server: string; error: McpError };
+  /** Calls in a row lost their connection, `error` the last: for `forMs` milliseconds nothing is sent. */
+  "server.circuit-opened": { server: string; error: McpError; forMs: number };
+  /** A call was answered again, or `connect()` was called. */
+  "server.circuit-closed": { server: string };
   "server.closed": { server: string };
   /** A server's tools are others than before. */
   "tools.changed": {
@@ -22,6 +27,8 @@ export interface PoolEvents {
     removed: readonly PoolTool[];
     changed: readonly PoolTool[];
   };
+  /** With `pin`: tools whose definition is not the one that was accepted, and that are not shown for that. */
+  "tools.withheld": { server: string; tools: readonly WithheldTool[] };
   "resources.changed": { server: string };
   "prompts.changed": { server: string };
   /** A resource that somebody subscribed to. */
@@ -42,8 +49,11 @@ export const POOL_EVENTS: readonly PoolEvent[] = [
   "server.reconnected",
   "server.failed",
   "server.auth-required",
+  "server.circuit-opened",
+  "server.circuit-closed",
   "server.closed",
   "tools.changed",
+  "tools.withheld",
   "resources.changed",
   "prompts.changed",
   "resource.updated",

@@ -3,17 +3,21 @@
 import type { Catalog } from "../catalog/catalog.ts";
 import { Coalesced } from "../catalog/coalesce.ts";
 import { listAll } from "../catalog/pages.ts";
+import { Pins } from "../catalog/pins.ts";
+import type { PinStore, WithheldTool } from "../catalog/pins.ts";
 import type { CachedCallOptions, CachedSource } from "../catalog/pages.ts";
 import { toPoolTools } from "../catalog/pool-tool.ts";
 import type { PoolTool } from "../catalog/pool-tool.ts";
 import type { ResponseCache } from "../catalog/response-cache.ts";
 import type { CallOptions } from "../connection/call.ts";
 import { Connection } from "../connection/connection.ts";
+import type { Interceptors } from "../connection/interceptors.ts";
 import type { ResolvedServer } from "../connection/options.ts";
 import type { ConnectionStateName } from "../connection/state.ts";
 import type { Clock } from "../core/clock.ts";
 import type { GuardedStore } from "../core/guarded-store.ts";
 import type { McpError } from "../core/errors.ts";
+import type { SleepWatch } from "../core/sleep-watch.ts";
 import { McpClosedError, McpTimeoutError } from "../core/errors.ts";
 import { withLimit } from "../core/limit.ts";
 import { redactUrl } from "../core/redact.ts";
@@ -30,8 +34,13 @@ export interface MemberDependencies {
   readonly cache: ResponseCache;
   /** Where the server's era is remembered. */
   readonly store: GuardedStore;
+  readonly sleepWatch: SleepWatch;
+  readonly interceptors: Interceptors;
+  readonly pinStore: PinStore | undefined;
   readonly emit: <K extends PoolEvent>(event: K, payload: PoolEvents[K]) => void;
   readonly onResourceUpdated: (server: string, uri: string) => void;
+  /** It is closed for good. */
+  readonly onRemoved: (member: Member) => void;
 }
 
 export class Member implements CachedSource {
@@ -44,7 +53,11 @@ export class Member implements CachedSource {
   readonly #clock: Clock;
   readonly #catalog: Catalog;
   readonly #emit: MemberDependencies["emit"];
+  readonly #onRemoved: MemberDependencies["onRemoved"];
   readonly #refreshing: Coalesced<void>;
+  readonly #pins: Pins | undefined;
+  /** As the server listed them last, withheld ones included. */
+  #listed: readonly PoolTool[] = [];
   /** The refresh that the last new session began; `undefined` before the first. */
   #loading: Promise<void> | undefined;
   #wasReady = false;
@@ -59,6 +72,9 @@ export class Member implements CachedSource {
     this.cache = dependencies.cache;
     this.handlers = dependencies.handlers;
     this.#emit = dependencies.emit;
+    this.#onRemoved = dependencies.onRemoved;
+    const { pinStore } = dependencies;
+    this.#pins = pinStore && new Pins(name, pinStore);
     // The pool's own picture is never an old one: it is drawn when there is reason to think that it changed.
     this.#refreshing = new Coalesced(() => this.#fetchTools({ cache: "reload" }).then(() => {}));
     this.connection = new Connection(server, dependencies, {
@@ -76,6 +92,13 @@ export class Member implements CachedSource {
       onMissed: () => this.cache.missed(server),
       onLog: ({ level, logger, data }) => this.#emit("log", { server: name, level, logger, data }),
       onWarning: (message, cause) => this.warn(message, cause),
+      onCircuitOpened: (error, forMs) =>
+        this.#emit("server.circuit-opened", { server: name, error, forMs }),
+      onCircuitClosed: () => {
+        this.#emit("server.circuit-closed", { server: name });
+        // A change that was reported meanwhile could not be asked about.
+        this.#refreshQuietly();
+      },
     });
   }
 
@@ -106,12 +129,24 @@ export class Member implements CachedSource {
     return this.#fetchTools(options);
   }
 
+  /** Tools whose definition is not the one that was accepted. */
+  get withheldTools(): readonly WithheldTool[] {
+    return this.#pins?.withheld ?? [];
+  }
+
+  /** @throws {McpConfigError} if it is not withheld with that definition. */
+  async acceptTool(tool: WithheldTool): Promise<void> {
+    await this.#pins?.accept(tool);
+    await this.#showListed();
+  }
+
   /** Its tools are gone at once; its calls in flight have `drainMs`. */
   async close(drainMs: number): Promise<void> {
     this.#isClosed = true;
     const difference = this.#catalog.removeServer(this.name);
     if (difference !== undefined) this.#emit("tools.changed", { server: this.name, ...difference });
     await this.connection.close(drainMs);
+    this.#onRemoved(this);
   }
 
   status(): ServerStatus {
@@ -119,6 +154,7 @@ export class Member implements CachedSource {
     return {
       server: this.name,
       state: server.disabled ? "disabled" : connection.state,
+      circuit: connection.circuit,
       address: addressOf(server),
       ...connection.description,
       tools: this.#catalog.toolsOf(this.name).length,
@@ -215,12 +251,20 @@ export class Member implements CachedSource {
         ? []
         : await listAll<Tool>(this, "tools/list", "tools", options);
     const { tools, limits } = this.server;
-    this.#setTools(
-      toPoolTools(this.name, listed, { ...tools, maxCount: limits.tools }, (message) =>
-        this.warn(message),
-      ),
+    this.#listed = toPoolTools(this.name, listed, { ...tools, maxCount: limits.tools }, (message) =>
+      this.warn(message),
     );
+    await this.#showListed();
     return this.#catalog.toolsOf(this.name);
+  }
+
+  /** Without pins in the same turn: the catalogue is up to date when the answer is there. */
+  async #showListed(): Promise<void> {
+    const pins = this.#pins;
+    if (pins === undefined) return this.#setTools(this.#listed);
+    const onWithheld = (tools: readonly WithheldTool[]): void =>
+      this.#emit("tools.withheld", { server: this.name, tools });
+    this.#setTools(await pins.screen(this.#listed, onWithheld));
   }
 
   #setTools(tools: readonly PoolTool[]): void {

@@ -14,6 +14,7 @@ export class Members {
   readonly #byName: Map<string, Member> = new Map();
   readonly #defaults: ConnectionOptions;
   readonly #dependenciesFor: (server: string) => MemberDependencies;
+  readonly #removing: Set<Promise<void>> = new Set();
 
   constructor(
     defaults: ConnectionOptions,
@@ -63,6 +64,31 @@ export class Members {
     return member;
   }
 
+  /** If it cannot be reached it is not added. */
+  async addAndConnect(name: string, config: unknown): Promise<void> {
+    const member = this.add(name, config);
+    if (member.server.lazy || member.server.disabled) return;
+    try {
+      await member.connect();
+    } catch (error) {
+      // It may have been removed meanwhile, and another been given its name.
+      if (this.find(name) === member) await this.remove(member, 0);
+      throw error;
+    }
+  }
+
+  /** Its calls in flight have `drainMs`; its name is free at once. */
+  remove(member: Member, drainMs: number): Promise<void> {
+    this.#byName.delete(member.name);
+    const removal = member.close(drainMs);
+    this.#removing.add(removal);
+    return removal.finally(() => this.#removing.delete(removal));
+  }
+
+  async closeAll(drainMs: number): Promise<void> {
+    await Promise.all([...this.all.map((member) => member.close(drainMs)), ...this.#removing]);
+  }
+
   find(name: string): Member | undefined {
     return this.#byName.get(name);
   }
@@ -78,10 +104,6 @@ export class Members {
       });
     }
     return member;
-  }
-
-  delete(name: string): void {
-    this.#byName.delete(name);
   }
 
   #notFound(name: unknown): McpConfigError {

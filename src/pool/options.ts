@@ -1,6 +1,7 @@
 // What may be said about the pool, checked and filled.
 
 import * as v from "valibot";
+import type { PinStore } from "../catalog/pins.ts";
 import { createMemoryStore } from "../core/cache-store.ts";
 import type { CacheStore } from "../core/cache-store.ts";
 import { systemClock } from "../core/clock.ts";
@@ -61,6 +62,12 @@ export interface PoolOptions extends ConnectionOptions {
    * that lasts, and no era is looked for after a restart. Default: a bounded store in memory.
    */
   cacheStore?: CacheStore;
+  /**
+   * Pins tools to the definition in which they were first seen: one that changes afterwards is withheld from
+   * `allTools` and `callTool`, and reported by the event `tools.withheld`, until `acceptTool`. Give a store that lasts.
+   * Default: definitions may change.
+   */
+  pin?: PinStore;
   /** Time and randomness, for tests. */
   clock?: Clock;
 }
@@ -77,12 +84,24 @@ export interface ResolvedPoolOptions {
   readonly roots: PoolOptions["roots"];
   readonly onLog: PoolOptions["onLog"];
   readonly cacheStore: CacheStore;
+  readonly pin: PinStore | undefined;
 }
 
 const aFunction: v.GenericSchema = callable("must be a function");
 
 function callable(message: string): v.GenericSchema {
   return v.custom<() => void>((value) => typeof value === "function", message);
+}
+
+/** Something of the user's that is used by its methods. */
+function objectWith(...names: readonly string[]): v.GenericSchema {
+  return v.custom<object>(
+    (value) =>
+      typeof value === "object" &&
+      value !== null &&
+      names.every((name) => typeof Reflect.get(value, name) === "function"),
+    `must be an object with ${names.slice(0, -1).join(", ")} and ${names.at(-1)}`,
+  );
 }
 
 /** A function, or something of the given shape: told apart first, so that the message is about the one meant. */
@@ -112,15 +131,8 @@ const optionsSchema = v.strictObject({
   ),
   roots: v.optional(functionOr(v.array(v.unknown()), "must be an array, or a function")),
   onLog: v.optional(aFunction),
-  cacheStore: v.optional(
-    v.custom<object>(
-      (value) =>
-        typeof value === "object" &&
-        value !== null &&
-        ["get", "set", "delete"].every((name) => typeof Reflect.get(value, name) === "function"),
-      "must be an object with get, set and delete",
-    ),
-  ),
+  cacheStore: v.optional(objectWith("get", "set", "delete")),
+  pin: v.optional(objectWith("get", "set")),
   clock: v.optional(v.object({ now: aFunction, setTimer: aFunction, clearTimer: aFunction })),
 });
 
@@ -139,6 +151,7 @@ export function resolvePoolOptions(options: unknown): ResolvedPoolOptions {
     roots,
     onLog,
     cacheStore,
+    pin,
     clock,
     ...defaults
   } = options as PoolOptions;
@@ -155,6 +168,7 @@ export function resolvePoolOptions(options: unknown): ResolvedPoolOptions {
         roots,
         onLog,
         cacheStore,
+        pin,
         clock,
       }).filter(([, value]) => value !== undefined),
     ),
@@ -175,5 +189,6 @@ export function resolvePoolOptions(options: unknown): ResolvedPoolOptions {
     roots,
     onLog,
     cacheStore: cacheStore ?? createMemoryStore(),
+    pin,
   });
 }

@@ -8,11 +8,15 @@ import type {
   PoolTool,
 } from "../catalog/pool-tool.ts";
 import type { CachedCallOptions } from "../catalog/pages.ts";
+import type { WithheldTool } from "../catalog/pins.ts";
 import { ResponseCache } from "../catalog/response-cache.ts";
 import type { CallOptions } from "../connection/call.ts";
+import { Interceptors } from "../connection/interceptors.ts";
+import type { Interceptor } from "../connection/interceptors.ts";
 import type { HttpServerConfig, ServerConfig, ServerOptions } from "../connection/config-types.ts";
 import { McpClosedError } from "../core/errors.ts";
 import { Emitter } from "../core/emitter.ts";
+import { SleepWatch } from "../core/sleep-watch.ts";
 import type { Listener } from "../core/emitter.ts";
 import type {
   CallToolResult,
@@ -28,9 +32,8 @@ import type {
 } from "../spec/types.ts";
 import {
   checkCallOptions,
-  checkCompletion,
   checkEvent,
-  checkListener,
+  checkFunction,
   checkLogLevel,
   checkObject,
   checkOptions,
@@ -45,7 +48,6 @@ import type { ConnectReport } from "./connect-all.ts";
 import type { PoolEvent, PoolEvents } from "./events.ts";
 import { Handlers } from "./handlers.ts";
 import { Listings } from "./listings.ts";
-import type { Member } from "./member.ts";
 import { Members } from "./members.ts";
 import { resolvePoolOptions } from "./options.ts";
 import type { PoolOptions, ResolvedPoolOptions } from "./options.ts";
@@ -77,13 +79,13 @@ export class McpClientPool implements AsyncDisposable {
   readonly #toolCalls: ToolCalls;
   readonly #handlers: Handlers;
   readonly #capabilityCalls: CapabilityCalls;
-  readonly #removing: Set<Promise<void>> = new Set();
+  readonly #interceptors: Interceptors = new Interceptors();
   #closing: Promise<void> | undefined;
 
   /** Connects to nothing yet. @throws {McpConfigError} naming the option that is wrong. */
   constructor(options: PoolOptions = {}) {
     this.#options = resolvePoolOptions(options);
-    const { clock, cacheStore } = this.#options;
+    const { clock, cacheStore, clientInfo, pin: pinStore } = this.#options;
     const onWarning = this.#warn.bind(this);
     this.#handlers = new Handlers(this.#options, onWarning);
     this.#emitter = new Emitter((cause, event) => {
@@ -91,11 +93,12 @@ export class McpClientPool implements AsyncDisposable {
       if (event !== "warning") this.#warn(undefined, `a listener of "${event}" threw`, cause);
     });
     const cache = new ResponseCache({ store: cacheStore, clock, onWarning });
+    const interceptors = this.#interceptors;
+    const shared = { clock, cache, store: cache.store, clientInfo, interceptors, pinStore };
+    const sleepWatch = new SleepWatch(clock);
     this.#members = new Members(this.#options.defaults, (server) => ({
-      clock,
-      cache,
-      store: cache.store,
-      clientInfo: this.#options.clientInfo,
+      ...shared,
+      sleepWatch,
       handlers: this.#handlers.for(server),
       catalog: this.#catalog,
       emit: (event, payload) => this.#emit(event, payload),
@@ -103,6 +106,7 @@ export class McpClientPool implements AsyncDisposable {
         this.#subscriptions.deliver(name, uri);
         this.#emit("resource.updated", { server: name, uri });
       },
+      onRemoved: (member) => this.#subscriptions.removeServer(member),
     }));
     this.#listings = new Listings(this.#members, onWarning);
     this.#capabilityCalls = new CapabilityCalls(this.#members, this.#listings);
@@ -144,15 +148,7 @@ export class McpClientPool implements AsyncDisposable {
     checkObject("options", options);
     const given = typeof server === "string" || server instanceof URL ? { url: server } : server;
     checkObject(`servers.${name}`, given);
-    const member = this.#members.add(name, { ...given, ...options });
-    if (member.server.lazy || member.server.disabled) return;
-    try {
-      await member.connect();
-    } catch (error) {
-      // It may have been removed meanwhile, and another been given its name.
-      if (this.#members.find(name) === member) await this.#remove(member, 0);
-      throw error;
-    }
+    await this.#members.addAndConnect(name, { ...given, ...options });
   }
 
   /** Lets its calls in flight end, at most `drainMs` (default 5,000), then closes it and drops its tools. */
@@ -160,7 +156,7 @@ export class McpClientPool implements AsyncDisposable {
     this.#checkOpen();
     checkOptions("close", options);
     const member = this.#members.find(name) ?? this.#members.get(name);
-    await this.#remove(member, options.drainMs ?? DEFAULT_DRAIN_MS);
+    await this.#members.remove(member, options.drainMs ?? DEFAULT_DRAIN_MS);
   }
 
   /** Every server as it is now, in the order in which they were added. */
@@ -175,7 +171,7 @@ export class McpClientPool implements AsyncDisposable {
   closeAll(options: { drainMs?: number } = {}): Promise<void> {
     const drainMs = toDrainMs(options?.drainMs);
     // Closed first, and then closing: a listener that hears of it cannot add anything any more.
-    this.#closing ??= Promise.resolve().then(() => this.#closeAll(drainMs));
+    this.#closing ??= Promise.resolve().then(() => this.#members.closeAll(drainMs));
     return this.#closing;
   }
 
@@ -191,6 +187,23 @@ export class McpClientPool implements AsyncDisposable {
    */
   get allTools(): readonly PoolTool[] {
     return this.#catalog.tools;
+  }
+
+  /** With `pin`: tools that are not shown, because their definition is not the one that was accepted. */
+  get withheldTools(): readonly WithheldTool[] {
+    return this.#members.all.flatMap((member) => member.withheldTools);
+  }
+
+  /**
+   * Accepts the definition that was looked at: the tool is shown again, unless its server has changed it once more.
+   *
+   * @param tool one of `withheldTools`
+   * @throws {McpConfigError} if it is not withheld with that definition (any more).
+   */
+  async acceptTool(tool: WithheldTool): Promise<void> {
+    this.#checkOpen();
+    checkObject("tool", tool ?? null);
+    await this.#members.get(tool.server).acceptTool(tool);
   }
 
   /**
@@ -305,7 +318,7 @@ export class McpClientPool implements AsyncDisposable {
   ): Promise<ResourceSubscription> {
     this.#checkOpen();
     checkString("uri", uri);
-    checkListener(listener);
+    checkFunction("the listener", listener);
     return this.#subscriptions.add(this.#members.get(name), uri, listener);
   }
 
@@ -335,10 +348,8 @@ export class McpClientPool implements AsyncDisposable {
     options: CallOptions = {},
   ): Promise<Completion> {
     this.#checkOpen();
-    const params = context === undefined ? { ref, argument } : { ref, argument, context };
-    checkCompletion(params);
     checkCallOptions(options);
-    return this.#capabilityCalls.complete(name, params, options);
+    return this.#capabilityCalls.complete(name, { ref, argument, context }, options);
   }
 
   /** The least severe level that the server reports; set again in every new session. */
@@ -355,29 +366,26 @@ export class McpClientPool implements AsyncDisposable {
     await this.#members.announceRoots();
   }
 
+  /**
+   * Puts `interceptor` around every request that is sent from now on, inside those that are there already. Retries,
+   * and waiting for a connection, happen inside `next`; its limits begin there too.
+   *
+   * @returns the function that removes it.
+   */
+  use(interceptor: Interceptor): () => void {
+    checkFunction("the interceptor", interceptor);
+    return this.#interceptors.add(interceptor);
+  }
+
   /** What the listener throws becomes a `warning`. Returns the function that removes it. */
   on<K extends PoolEvent>(event: K, listener: Listener<PoolEvents[K]>): () => void {
     checkEvent(event);
-    checkListener(listener);
+    checkFunction("the listener", listener);
     return this.#emitter.on(event, listener);
   }
 
   off<K extends PoolEvent>(event: K, listener: Listener<PoolEvents[K]>): void {
     this.#emitter.off(event, listener);
-  }
-
-  #remove(member: Member, drainMs: number): Promise<void> {
-    this.#members.delete(member.name);
-    const removal = member.close(drainMs).then(() => this.#subscriptions.removeServer(member));
-    this.#removing.add(removal);
-    return removal.finally(() => this.#removing.delete(removal));
-  }
-
-  async #closeAll(drainMs: number): Promise<void> {
-    await Promise.all([
-      ...this.#members.all.map((member) => member.close(drainMs)),
-      ...this.#removing,
-    ]);
   }
 
   #checkOpen(): void {

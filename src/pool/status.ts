@@ -3,11 +3,14 @@
 import type { ConnectionCounts, ServerDescription } from "../connection/connection.ts";
 import type { ConnectionStateName } from "../connection/state.ts";
 import type { McpErrorJson } from "../core/errors.ts";
+import type { CircuitState } from "../resilience/breaker.ts";
 
 export interface ServerStatus extends Partial<ServerDescription> {
   /** Name in the pool. */
   readonly server: string;
   readonly state: ConnectionStateName | "disabled";
+  /** `open`: nothing is sent for a while, because calls in a row lost their connection; `half-open`: one is tried. */
+  readonly circuit: CircuitState;
   /** URL without query values, or the command's name. */
   readonly address: string;
   /** Tools that the pool shows. */

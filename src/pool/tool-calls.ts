@@ -116,8 +116,10 @@ export class ToolCalls {
       if (tool !== undefined) return [tool, left];
     }
     const nearMatches = this.#catalog.nearMatches(name);
-    const hint =
-      nearMatches.length > 0
+    const isWithheld = member?.withheldTools.some((tool) => tool.name === name) === true;
+    const hint = isWithheld
+      ? "its definition is not the one that was accepted: look at withheldTools, then acceptTool"
+      : nearMatches.length > 0
         ? `did you mean ${nearMatches.map((near) => `"${near}"`).join(" or ")}?`
         : member === undefined
           ? `names are server__tool, and the servers are ${this.#members.names}`

@@ -167,7 +167,8 @@ describe.each([HTTP, STDIO])("$name", (kind) => {
   });
 
   test("fault 36, 8.30: 1,000 list_changed make two fetches, the second for what came during the first", async () => {
-    const bench = await kind.start();
+    // Over stdio the server is told by calls, which must not wait for one another.
+    const bench = await kind.start({}, {}, { limits: { inFlight: 2_000 } });
     const { pool, tell, delayLists } = bench;
     const before = pool.status()[0]?.counts.calls ?? 0;
     const answer = delayLists();

@@ -1,5 +1,6 @@
 // What the tests of the stateless era share: scripted servers over HTTP and stdio, and a clock that is moved by hand.
 
+import { LOOK_MS } from "../../src/core/sleep-watch.ts";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import type {
@@ -109,6 +110,8 @@ export class HandClock implements Clock {
   readonly delays: number[] = [];
   readonly #armed = new Set<HandTimer>();
   readonly #watchers = new Set<() => void>();
+  /** Whether the machine slept is looked at when time passes, and at no other time. */
+  readonly #looks = new Set<() => void>();
   #skippedMs = 0;
 
   /** Delays of the timers that have neither fired nor been cleared. */
@@ -137,6 +140,10 @@ export class HandClock implements Clock {
   }
 
   setTimer(callback: () => void, delayMs: number, background = false): Timer {
+    if (background && delayMs === LOOK_MS) {
+      this.#looks.add(callback);
+      return callback;
+    }
     const fire = (): void => {
       if (!this.#armed.delete(timer)) return;
       callback();
@@ -152,6 +159,7 @@ export class HandClock implements Clock {
   }
 
   clearTimer(timer: Timer): void {
+    if (this.#looks.delete(timer as () => void)) return;
     clearTimeout((timer as HandTimer).real);
     this.#armed.delete(timer as HandTimer);
     this.#notify();
@@ -174,13 +182,19 @@ export class HandClock implements Clock {
     while (!condition()) await new Promise<void>((resolve) => this.#watchers.add(resolve));
   }
 
-  /** Fires the timers of this delay that are held, with their time passed. */
+  /** Fires the timers of this delay that are held, with their time passed: awake, so that looks are served. */
   fire(delayMs: number): void {
     const due = [...this.#armed].filter(
       (timer) => timer.real === undefined && timer.delayMs === delayMs,
     );
     if (due.length === 0) throw new Error(`no timer of ${delayMs} ms is held`);
-    this.skip(delayMs);
+    for (let leftMs = delayMs; leftMs > 0; leftMs -= LOOK_MS) {
+      this.skip(Math.min(leftMs, LOOK_MS));
+      for (const look of [...this.#looks]) {
+        this.#looks.delete(look);
+        look();
+      }
+    }
     for (const timer of due) timer.fire();
   }
 

@@ -67,7 +67,8 @@ describe("the policy", () => {
         fc.constantFrom("safe" as const, "never" as const),
         fc.nat(5),
         fc.nat(5),
-        (error, sessionLost, option, replays, renewals) => {
+        fc.boolean(),
+        (error, sessionLost, option, replays, renewals, isSpent) => {
           const moment = momentOf(error, sessionLost);
           const decision = decideReplay({
             replayClass: "unsafe",
@@ -75,6 +76,7 @@ describe("the policy", () => {
             moment,
             replays,
             renewals,
+            isSpent,
           });
           const mayRun = !(error instanceof McpError) || error.sent !== "no";
           if (mayRun && !wasRefused(error, sessionLost)) {
@@ -96,7 +98,14 @@ describe("the policy", () => {
           let [replays, renewals] = [0, 0];
           for (const [error, sessionLost] of failures) {
             const moment = momentOf(error, sessionLost);
-            const { action } = decideReplay({ replayClass, option, moment, replays, renewals });
+            const { action } = decideReplay({
+              replayClass,
+              option,
+              moment,
+              replays,
+              renewals,
+              isSpent: false,
+            });
             if (action === "replay") replays += 1;
             else if (action === "renew") renewals += 1;
             else if (action !== "resend") break;

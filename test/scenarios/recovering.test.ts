@@ -58,7 +58,7 @@ const SCENARIOS: readonly Scenario[] = [
       { do: "begin", tool: "a__echo", as: "call" },
       { do: "await", event: "server.disconnected", server: "a" },
       { do: "reconnect" },
-      { do: "await", event: "server.connecting", server: "a", count: 2 },
+      { do: "attempt-due" },
       { do: "listen", server: "a" },
       { do: "reconnect" },
       { do: "end", as: "call" },

@@ -17,6 +17,8 @@ const EVENTS: { readonly [K in PoolEvent]: (payload: PoolEvents[K]) => string } 
   "server.reconnected": ({ reason }) => reason,
   "server.failed": ({ error }) => error.code,
   "server.auth-required": ({ error }) => error.code,
+  "server.circuit-opened": ({ forMs }) => String(forMs),
+  "server.circuit-closed": () => "",
   "server.closed": () => "",
   "tools.changed": ({ added, removed, changed }) =>
     [
@@ -24,6 +26,7 @@ const EVENTS: { readonly [K in PoolEvent]: (payload: PoolEvents[K]) => string } 
       ...removed.map(({ tool }) => `-${tool.name}`),
       ...changed.map(({ tool }) => `~${tool.name}`),
     ].join(" "),
+  "tools.withheld": ({ tools }) => tools.map(({ tool }) => tool.name).join(" "),
   "resources.changed": () => "",
   "prompts.changed": () => "",
   "resource.updated": ({ uri }) => uri,
@@ -61,8 +64,12 @@ class AttemptClock implements Clock {
     if (!this.#held.delete(timer)) systemClock.clearTimer(timer);
   }
 
+  due(): Promise<void> {
+    return until(() => this.#held.size > 0, "an attempt to connect to be due");
+  }
+
   async fire(): Promise<void> {
-    await until(() => this.#held.size > 0, "an attempt to connect to be due");
+    await this.due();
     const due = [...this.#held.values()];
     this.#held.clear();
     for (const callback of due) callback();
@@ -156,6 +163,8 @@ class Stage {
           (this.#seen.get(server) ?? []).filter((one) => one.split(" ")[0] === event).length;
         return until(() => given() >= count, `${event} of ${server}`);
       }
+      case "attempt-due":
+        return this.#clock.due();
       case "reconnect":
         return this.#clock.fire();
       case "answer":

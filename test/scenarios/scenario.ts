@@ -45,6 +45,8 @@ export type Operation =
     }
   /** Time for the next attempt to connect: attempts wait for this, and for nothing else. */
   | { readonly do: "reconnect" }
+  /** An attempt has failed: the next one is due. */
+  | { readonly do: "attempt-due" }
   | { readonly do: "stop" | "listen" | "restart" | "forget-sessions"; readonly server: string }
   | { readonly do: "answer"; readonly server: string; readonly status: number | undefined }
   /** Replaces the server's tools and tells its clients. */

@@ -39,6 +39,8 @@ export interface HttpContext {
   readonly resume: ResumeOptions;
   /** Replaced by `start`. */
   sink: TransportSink;
+  /** When the server was last heard of, on the clock. */
+  heardAt: number;
 }
 
 export interface HttpContextOptions {
@@ -47,7 +49,7 @@ export interface HttpContextOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly dispatcher?: SocketOptions["dispatcher"];
   readonly clock: Clock;
-  readonly limits: { readonly messageBytes: number };
+  readonly limits: { readonly messageBytes: number; readonly inFlight: number };
   readonly timeouts: { readonly connectMs: number };
 }
 
@@ -62,11 +64,17 @@ export function createHttpContext(options: HttpContextOptions, resume: ResumeOpt
     clock,
     messageBytes: limits.messageBytes,
     headers: new RequestHeaders(options.headers),
-    sockets: new Sockets({ url, dispatcher, connectMs: timeouts.connectMs }),
+    sockets: new Sockets({
+      url,
+      dispatcher,
+      connectMs: timeouts.connectMs,
+      callCount: limits.inFlight,
+    }),
     linger: new Linger(clock),
     open: new LinkedList(),
     resume,
     sink: { onMessage: ignore, onInvalid: ignore, onClose: ignore },
+    heardAt: -Infinity,
   };
 }
 

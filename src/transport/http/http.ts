@@ -32,6 +32,8 @@ export interface HttpTransportOptions {
   readonly limits: {
     /** Longest message: bytes of a JSON body, also after decompression; UTF-16 units of a stream's event. */
     readonly messageBytes: number;
+    /** Calls under way at once, which is as many sockets. */
+    readonly inFlight: number;
   };
   readonly timeouts: {
     /** DNS, TCP and TLS together, milliseconds. Not applied to a user's dispatcher. */
@@ -114,6 +116,12 @@ class HttpTransport implements ExchangeTransport {
   endSession(headers: HeaderList, timeoutMs: number): Promise<void> {
     if (this.#closing !== undefined) return Promise.resolve();
     return new Promise((resolve) => new SessionEnd(this.#context, headers, timeoutMs, resolve));
+  }
+
+  refresh(): void {
+    const { sockets } = this.#context;
+    sockets.renewCalls();
+    sockets.dropStreams();
   }
 
   close(): Promise<void> {

@@ -133,12 +133,14 @@ export interface FailedRequest {
   readonly address: string;
   readonly method: string | undefined;
   readonly stage: SendStage;
+  /** Over TCP itself, so that what is written is the request and nothing else. */
+  readonly isPlain: boolean;
 }
 
 /** The error that a failed request is reported with. */
 export function errorFromNodeReason(reason: unknown, request: FailedRequest): McpError {
   const { kind, code } = classifyNodeError(reason);
-  const { server, address, method, stage } = request;
+  const { server, address, method, stage, isPlain } = request;
   const what = code === undefined ? TEXT[kind] : `${TEXT[kind]} (${code})`;
   const common = { server, method, cause: reason };
   if (stage === "queued") {
@@ -146,6 +148,13 @@ export function errorFromNodeReason(reason: unknown, request: FailedRequest): Mc
     if (kind === "invalid") return new McpConfigError(message, common);
     const retryable = kind !== "certificate" && kind !== "tls" && kind !== "closed";
     return new McpConnectionError("CONNECTION_FAILED", message, { ...common, retryable });
+  }
+  if (stage === "written" && isPlain && isRefusedWrite(reason)) {
+    return new McpConnectionError(
+      "CONNECTION_LOST",
+      `the connection to "${server}" at ${address} was closed before the request was written: ${what}`,
+      { ...common, retryable: true, sent: "no" },
+    );
   }
   if (stage === "written" && kind === "malformed") {
     return new McpProtocolError(`"${server}" at ${address}: ${what}; ${ADVICE[kind]}`, {
@@ -160,6 +169,19 @@ export function errorFromNodeReason(reason: unknown, request: FailedRequest): Mc
       : `lost the connection to "${server}" at ${address} in the middle of its answer: ${what}`,
     { ...common, retryable: true, sent: stage === "written" ? "unknown" : "yes" },
   );
+}
+
+/**
+ * The system refused to take bytes of the request: the server has not got all of it, and cannot have run it. Over TLS
+ * that is not known: a record of the protocol itself may be what was refused, long after the request.
+ */
+function isRefusedWrite(reason: unknown): boolean {
+  let current = reason;
+  for (let depth = 0; depth < MAX_CHAIN && current instanceof Error; depth++) {
+    if (Reflect.get(current, "syscall") === "write") return true;
+    current = current.cause;
+  }
+  return false;
 }
 
 function kindOf(code: string): NodeFailureKind | undefined {

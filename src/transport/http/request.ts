@@ -24,6 +24,9 @@ type Stage = "queued" | "written" | "answered" | "lingering" | "over";
 /** What happens to the body's bytes. */
 type BodyMode = "message" | "excerpt" | "events" | "drain" | "redirect";
 
+/** A server that was not heard of for longer may have closed its idle sockets meanwhile, milliseconds. */
+const QUIET_MS = 1;
+
 /** undici wants a reason; it is never shown. */
 const ABANDONED = new Error("the exchange is over");
 
@@ -77,8 +80,11 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
 
   /** Sends; failures are reported later, never from inside this call. */
   protected run(): void {
-    this.context.open.add(this);
-    this.#send();
+    const { context } = this;
+    context.open.add(this);
+    const quietMs = context.clock.now() - context.heardAt;
+    if (quietMs > QUIET_MS && quietMs < Infinity) this.#sendAfterLook();
+    else this.#send();
   }
 
   protected get isOver(): boolean {
@@ -141,6 +147,7 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
     headers: IncomingHttpHeaders,
   ): void {
     if (status < 200 || this.#stage === "over") return;
+    this.context.heardAt = this.context.clock.now();
     this.#stage = "answered";
     this.status = status;
     this.answerHeaders = headers;
@@ -198,6 +205,7 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
       address: this.context.address,
       method: this.rpcMethod,
       stage,
+      isPlain: this.#url.protocol === "http:",
     });
     if (stage === "queued") {
       // May come from inside `run`, before its caller holds the handle.
@@ -210,6 +218,17 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
       return;
     }
     this.#fail(error, false);
+  }
+
+  /**
+   * The keep-alive race: the end of an idle socket that has reached this machine is not known here before the event
+   * loop polls, and a request written to it is lost. Two turns, because the first may come before the poll.
+   */
+  #sendAfterLook(): void {
+    const send = (): void => {
+      if (this.#stage !== "over") this.#send();
+    };
+    setImmediate(() => setImmediate(send));
   }
 
   #send(): void {

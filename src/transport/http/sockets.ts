@@ -3,14 +3,22 @@
 import { Socket } from "node:net";
 import { buildConnector, EnvHttpProxyAgent, Pool, type Dispatcher } from "undici";
 
-/** Sockets for calls, per origin. Beyond it requests wait for a free one. Streams have no bound here. */
-export const CALL_SOCKETS = 128;
+/** Sockets beyond those for calls: what cancels a call, or answers for it, must not wait for one to end. */
+const SPARE_SOCKETS = 16;
+
+/** A socket is closed after being idle for so long, unless the server says how long it keeps it. Milliseconds. */
+const IDLE_MS = 4_000;
+
+/** At the longest, whatever the server says: routers and firewalls on the way forget earlier than they tell. */
+const MAX_IDLE_MS = 60_000;
 
 export interface SocketOptions {
   readonly url: URL;
   /** The user's: used for everything and never closed. */
   readonly dispatcher: Dispatcher | undefined;
   readonly connectMs: number;
+  /** Calls under way at once; one more waits for a socket. Streams have no bound here. */
+  readonly callCount: number;
 }
 
 export class Sockets {
@@ -18,6 +26,8 @@ export class Sockets {
   readonly #connect: buildConnector.connector;
   readonly #sockets = new Set<Socket>();
   readonly #streams = new Set<Dispatcher>();
+  /** Replaced, and closed when what is under way there has ended. */
+  readonly #retired = new Set<Dispatcher>();
   #calls: Dispatcher | undefined;
 
   constructor(options: SocketOptions) {
@@ -35,7 +45,7 @@ export class Sockets {
 
   /** @throws if the proxy environment holds no valid URL. */
   get calls(): Dispatcher {
-    return (this.#calls ??= this.#create(CALL_SOCKETS));
+    return (this.#calls ??= this.#create(this.#options.callCount + SPARE_SOCKETS));
   }
 
   /**
@@ -57,11 +67,26 @@ export class Sockets {
     if (this.#streams.delete(stream)) stream.destroy(null, () => {});
   }
 
+  /** What is idle may be dead without having ended: calls get new sockets from here on. */
+  renewCalls(): void {
+    const old = this.#calls;
+    if (old === undefined || this.#options.dispatcher !== undefined) return;
+    this.#calls = undefined;
+    this.#retired.add(old);
+    void old.close().finally(() => this.#retired.delete(old));
+  }
+
+  /** The same for streams that stay open: they end with an error, now. */
+  dropStreams(): void {
+    for (const stream of Array.from(this.#streams)) this.release(stream);
+  }
+
   /** Resolves when every socket that was made here is closed. */
   async destroy(): Promise<void> {
     if (this.#options.dispatcher !== undefined) return;
-    for (const stream of Array.from(this.#streams)) this.release(stream);
-    await this.#calls?.destroy();
+    this.dropStreams();
+    const calls = [...this.#retired, ...(this.#calls === undefined ? [] : [this.#calls])];
+    await Promise.all(calls.map((one) => one.destroy()));
     // undici forgets a socket that is still connecting: without this it would outlive us by `connectMs`.
     await Promise.all(Array.from(this.#sockets, destroySocket));
   }
@@ -73,6 +98,8 @@ export class Sockets {
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
+      keepAliveTimeout: IDLE_MS,
+      keepAliveMaxTimeout: MAX_IDLE_MS,
       connect: this.#connect,
     };
     if (isLoopback(url.hostname)) return new Pool(url.origin, options);

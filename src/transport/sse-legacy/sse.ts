@@ -36,6 +36,8 @@ export interface SseTransportOptions {
   readonly limits: {
     /** Longest event, UTF-16 units. Beyond it the stream, and with it the connection, is lost. */
     readonly messageBytes: number;
+    /** Calls under way at once, which is as many sockets. */
+    readonly inFlight: number;
   };
   readonly timeouts: {
     /** DNS, TCP and TLS together, milliseconds. */
@@ -126,6 +128,11 @@ class SseTransport implements DuplexTransport, EventStreamOwner {
     });
     if (id !== undefined) this.#posts.set(id, post);
     return post;
+  }
+
+  /** The stream is the connection: whether it lives, only an answer can show. */
+  refresh(): void {
+    this.#context.sockets.renewCalls();
   }
 
   close(): Promise<void> {

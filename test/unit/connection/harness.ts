@@ -9,6 +9,8 @@ import type { ConnectionStateName } from "../../../src/connection/state.ts";
 import { McpConnectionError } from "../../../src/core/errors.ts";
 import type { McpError } from "../../../src/core/errors.ts";
 import { GuardedStore } from "../../../src/core/guarded-store.ts";
+import { SleepWatch } from "../../../src/core/sleep-watch.ts";
+import { Interceptors } from "../../../src/connection/interceptors.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { FakeDuplex, FakeHttp, initializeResult } from "../fakes.ts";
 import type { Script, Sent } from "../fakes.ts";
@@ -135,8 +137,16 @@ export function connect(config: object): {
   const warnings: unknown[] = [];
   const connection = new Connection(
     resolveServer("s", config, SESSIONS),
-    { clock, store: memoryStore(clock), ...DEPENDENCIES },
     {
+      clock,
+      store: memoryStore(clock),
+      sleepWatch: new SleepWatch(clock),
+      interceptors: new Interceptors(),
+      ...DEPENDENCIES,
+    },
+    {
+      onCircuitOpened: () => {},
+      onCircuitClosed: () => {},
       onState: (next) => states.push(next),
       onSession: (renewed) => sessions.push(renewed),
       onListChanged: () => {},

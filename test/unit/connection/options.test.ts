@@ -38,9 +38,12 @@ describe("defaults", () => {
       handshakeMs: 20_000,
       timeoutMs: 60_000,
       totalTimeoutMs: 300_000,
+      queueMs: 30_000,
       closeStepMs: 2_000,
     });
     expect(server.limits).toMatchObject({
+      inFlight: 128,
+      queued: 1_024,
       messageBytes: 10_485_760,
       stderrBytes: 65_536,
       tools: 5_000,
@@ -56,6 +59,9 @@ describe("defaults", () => {
       crashLimit: 5,
       crashWindowMs: 180_000,
     });
+    expect(server.retryBudget).toEqual({ share: 0.2, perSecond: 10 });
+    expect(server.breaker).toEqual({ failures: 5, openMs: 30_000, maxOpenMs: 300_000 });
+    expect(server.healthCheckIntervalMs).toBe(false);
   });
 
   test("the server's own options win over the pool's, field by field", () => {

@@ -153,7 +153,15 @@ function decide(
   before: { replays?: number; renewals?: number } = {},
 ): string {
   const moment = momentOf(row.error, row.sessionLost ?? false);
-  return decideReplay({ replayClass, option, moment, replays: 0, renewals: 0, ...before }).action;
+  return decideReplay({
+    replayClass,
+    option,
+    moment,
+    replays: 0,
+    renewals: 0,
+    isSpent: false,
+    ...before,
+  }).action;
 }
 
 describe("the replay table (3.28)", () => {
@@ -176,7 +184,8 @@ describe("the replay table (3.28)", () => {
 
 describe("limits", () => {
   const at = (moment: Moment, replays: number, renewals = 0): string =>
-    decideReplay({ replayClass: "safe", option: "safe", moment, replays, renewals }).action;
+    decideReplay({ replayClass: "safe", option: "safe", moment, replays, renewals, isSpent: false })
+      .action;
 
   test("a lost answer is asked for again once, a busy server at most twice", () => {
     expect(MAX_REPLAYS).toBe(2);
@@ -203,8 +212,42 @@ describe("limits", () => {
     expect(at({ name: "not-sent" }, 100, 100)).toBe("resend");
   });
 
+  test("without a retry left in the server's budget it ends as after the last replay, whatever the option", () => {
+    const input = { replays: 0, renewals: 0, isSpent: true } as const;
+    for (const option of ["safe", "always"] as const) {
+      const lost = decideReplay({
+        ...input,
+        replayClass: "safe",
+        option,
+        moment: { name: "lost" },
+      });
+      expect(lost).toEqual({ action: "fail-unknown" });
+      for (const name of ["throttled", "gateway"] as const) {
+        const moment: Moment = { name, retryAfterMs: 0 };
+        expect(decideReplay({ ...input, replayClass: "safe", option, moment })).toEqual({
+          action: "fail",
+        });
+      }
+    }
+    // What never ran costs nothing but time.
+    expect(
+      decideReplay({
+        ...input,
+        replayClass: "unsafe",
+        option: "safe",
+        moment: { name: "not-sent" },
+      }),
+    ).toEqual({ action: "resend" });
+  });
+
   test("Retry-After is what is waited for", () => {
-    const input = { replayClass: "safe", option: "safe", replays: 0, renewals: 0 } as const;
+    const input = {
+      replayClass: "safe",
+      option: "safe",
+      replays: 0,
+      renewals: 0,
+      isSpent: false,
+    } as const;
     const moment: Moment = { name: "gateway", retryAfterMs: 1_234 };
     expect(decideReplay({ ...input, moment })).toEqual({ action: "replay", waitMs: 1_234 });
   });

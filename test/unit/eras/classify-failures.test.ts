@@ -24,7 +24,7 @@ const FAILURES: Readonly<Record<string, readonly Error[]>> = {
   McpAuthError: [],
   McpInputError: [new errors.McpInputError("x", { sent: "yes" })],
   McpOverloadedError: [new errors.McpOverloadedError("x")],
-  McpCircuitOpenError: [new errors.McpCircuitOpenError("x")],
+  McpCircuitOpenError: [new errors.McpCircuitOpenError("x", { retryAfterMs: 1 })],
   McpToolNotFoundError: [new errors.McpToolNotFoundError("x", { tool: "t", nearMatches: [] })],
   McpConfigError: [new errors.McpConfigError("x", { path: "params" })],
   McpUnsupportedError: [new errors.McpUnsupportedError("x", { capability: "tools" })],

@@ -81,13 +81,25 @@ describe("limits (8.22)", () => {
     expect(other.abandon.mock.calls[0]?.[0]).toMatchObject({ limit: "total" });
   });
 
-  test("after a sleep of an hour it ends at once, with the total limit (fault 59)", async () => {
+  test("after a sleep of an hour what has arrived is read first: it ends a second later (fault 59)", async () => {
     const { clock, abandon, promise, control } = begin();
     control.touch();
     clock.jump(3_600_000);
     clock.advance(0);
+    expect(abandon).not.toHaveBeenCalled();
+    clock.advance(1_000);
     await rejection(promise);
     expect(abandon.mock.calls).toEqual([[{ why: "timeout", limit: "total", timeoutMs: 1_000 }]]);
+  });
+
+  test("an answer that came during the sleep counts (fault 59)", async () => {
+    const { clock, abandon, promise, control } = begin();
+    clock.jump(3_600_000);
+    clock.advance(0);
+    control.resolve("late, but there");
+    expect(await promise).toBe("late, but there");
+    expect(abandon).not.toHaveBeenCalled();
+    expect(clock.armedCount).toBe(0);
   });
 
   test("a sign of life costs no timer: one is armed, however many come", () => {

@@ -236,6 +236,7 @@ describe("a call as a task", () => {
         option: "safe",
         moment: momentOf(error, era.session.isSessionLost(error)),
         replays: 0,
+        isSpent: false,
         renewals: 0,
       });
       expect(["fail", "fail-unknown"]).toContain(decision.action);

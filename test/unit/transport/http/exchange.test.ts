@@ -317,7 +317,7 @@ test("23 a body over the limit is refused, announced or not", async () => {
         return true;
       },
     },
-    { limits: { messageBytes: 5_000 } },
+    { limits: { messageBytes: 5_000, inFlight: 128 } },
   );
   for (const id of [1, 2]) {
     expect(await failure(link.send(call(id)).outcome)).toMatchObject({
@@ -339,7 +339,7 @@ test("22 a gzip body is decoded, a bomb is not", async () => {
         return true;
       },
     },
-    { limits: { messageBytes: 100_000 } },
+    { limits: { messageBytes: 100_000, inFlight: 128 } },
   );
   expect((await link.send(call(1)).outcome).kind).toBe("response");
   expect(await failure(link.send(call(2)).outcome)).toMatchObject({ code: "LIMIT_EXCEEDED" });

@@ -139,7 +139,7 @@ export async function connect(
     url,
     headers: {},
     clock: systemClock,
-    limits: { messageBytes: 1_000_000 },
+    limits: { messageBytes: 1_000_000, inFlight: 128 },
     timeouts: { connectMs: 5_000 },
     resume: { attempts: 2, backoff: { initialMs: 1, factor: 1, maxMs: 1, jitter: 0 } },
     ...options,

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { McpConnectionError } from "../../../../src/core/errors.ts";
 import {
   classifyNodeError,
@@ -58,10 +58,37 @@ test.each([
     address: "http://x/",
     method: "ping",
     stage,
+    isPlain: true,
   });
   expect(error).toMatchObject({ code, sent, retryable, server: "s", method: "ping" });
   if (code.startsWith("CONNECTION")) expect(error).toBeInstanceOf(McpConnectionError);
   expect(error.message).not.toContain("any text");
+});
+
+describe("fault 8: a request whose bytes the system refused was not sent", () => {
+  const refused = Object.assign(new Error("any text"), { code: "EPIPE", syscall: "write" });
+  const at = { server: "s", address: "http://x/", method: "ping", stage: "written" } as const;
+
+  test("over TCP itself", () => {
+    const error = errorFromNodeReason(refused, { ...at, isPlain: true });
+    expect(error).toMatchObject({ code: "CONNECTION_LOST", sent: "no", retryable: true });
+  });
+
+  test("what the request's own end of the socket caused may be wrapped", () => {
+    const wrapped = new Error("any text", { cause: refused });
+    expect(errorFromNodeReason(wrapped, { ...at, isPlain: true }).sent).toBe("no");
+  });
+
+  test("not over TLS, where the refused record may be a later one", () => {
+    expect(errorFromNodeReason(refused, { ...at, isPlain: false }).sent).toBe("unknown");
+  });
+
+  test("not once the answer has begun, and not when reading failed", () => {
+    const answered = { ...at, isPlain: true, stage: "answered" } as const;
+    expect(errorFromNodeReason(refused, answered).sent).toBe("yes");
+    const read = Object.assign(new Error("any text"), { code: "ECONNRESET", syscall: "read" });
+    expect(errorFromNodeReason(read, { ...at, isPlain: true }).sent).toBe("unknown");
+  });
 });
 
 test.each([

@@ -266,7 +266,7 @@ test.each(["single line", "many lines", "no line end"])(
         for (let index = 0; index < 20; index++) res.write(line);
         if (shape === "single line") res.write("\n\n");
       }),
-      { limits: { messageBytes: 10_000 } },
+      { limits: { messageBytes: 10_000, inFlight: 128 } },
     );
     const { exchange, outcome } = link.send(call(1), { resume: RESUME });
     expect(await failure(outcome)).toMatchObject({ code: "LIMIT_EXCEEDED", sent: "yes" });

@@ -47,7 +47,7 @@ async function setup(
     url: server.url,
     headers: { authorization: "Bearer t" },
     clock: systemClock,
-    limits: { messageBytes: options.messageBytes ?? 10_000 },
+    limits: { messageBytes: options.messageBytes ?? 10_000, inFlight: 128 },
     timeouts: { connectMs: 5_000, handshakeMs: options.handshakeMs ?? 10_000 },
   });
   sink = new RecordingSink();
@@ -190,7 +190,7 @@ test("start rejects where nobody listens, and where the stream ends early", asyn
     url: server.url,
     headers: {},
     clock: systemClock,
-    limits: { messageBytes: 1_000 },
+    limits: { messageBytes: 1_000, inFlight: 128 },
     timeouts: { connectMs: 5_000, handshakeMs: 10_000 },
   });
   await expect(start()).rejects.toMatchObject({ code: "CONNECTION_FAILED", retryable: true });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { CrashCounter } from "../../../src/connection/crash-counter.ts";
-import { Waiters } from "../../../src/connection/waiters.ts";
+import { Waiters } from "../../../src/core/waiters.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { CountingSignal, rejection } from "../fakes.ts";
 

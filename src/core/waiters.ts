@@ -1,7 +1,7 @@
 // Callers who wait for the same thing, each with a limit and a signal of its own.
 
-import { unwatchAbort, watchAbort } from "../core/abort.ts";
-import type { Clock } from "../core/clock.ts";
+import { unwatchAbort, watchAbort } from "./abort.ts";
+import type { Clock } from "./clock.ts";
 
 interface Waiter<T> {
   resolve(value: T): void;
@@ -44,6 +44,15 @@ export class Waiters<T> {
       const watch = signal && watchAbort(signal, () => waiter.reject(signal.reason));
       this.#waiting.add(waiter);
     });
+  }
+
+  /** The one that has waited longest; false if nobody waits. */
+  resolveNext(value: T): boolean {
+    for (const waiter of this.#waiting) {
+      waiter.resolve(value);
+      return true;
+    }
+    return false;
   }
 
   resolveAll(value: T): void {

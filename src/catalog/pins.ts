@@ -1,0 +1,216 @@
+// Tool definitions as they were first seen, or last accepted: one that changed afterwards is withheld, because what a
+// person or a model agreed to is not what would be called ("rug pull").
+
+import { createHash } from "node:crypto";
+import diff from "microdiff";
+import type { Difference } from "microdiff";
+import { McpConfigError } from "../core/errors.ts";
+import type { Tool } from "../spec/types.ts";
+import type { PoolTool } from "./pool-tool.ts";
+
+/** Keeps strings by key, synchronously or not; a `Map` fits. Give one that lasts: what is forgotten is trusted anew. */
+export interface PinStore {
+  get(key: string): string | undefined | null | Promise<string | undefined | null>;
+  set(key: string, value: string): unknown;
+}
+
+/** What of a tool's definition decides how it is used: the rest may change. */
+export type PinnedDefinition = Pick<
+  Tool,
+  "name" | "title" | "description" | "inputSchema" | "outputSchema" | "annotations"
+>;
+
+export interface DefinitionChange {
+  /** Where, for example `inputSchema.properties.to.description`. */
+  readonly path: string;
+  /** `undefined`: it was not there. */
+  readonly before: unknown;
+  /** `undefined`: it is not there any more. */
+  readonly after: unknown;
+}
+
+/** A tool whose definition is not the one that was accepted. It is neither shown nor called. */
+export interface WithheldTool {
+  /** Name in the pool. */
+  readonly name: string;
+  /** Name of the server in the pool. */
+  readonly server: string;
+  /** As the server defines it now. */
+  readonly tool: Readonly<Tool>;
+  /** SHA-256 of what is pinned of it, whatever the order of its keys; base64url. */
+  readonly fingerprint: string;
+  /** What was accepted. */
+  readonly accepted: PinnedDefinition;
+  readonly differences: readonly DefinitionChange[];
+}
+
+interface Pin {
+  readonly fingerprint: string;
+  readonly definition: PinnedDefinition;
+}
+
+const PINNED_KEYS = [
+  "name",
+  "title",
+  "description",
+  "inputSchema",
+  "outputSchema",
+  "annotations",
+] as const;
+
+/** The pins of one server's tools. */
+export class Pins {
+  readonly #server: string;
+  readonly #store: PinStore;
+  /** By the tool's own name: what the store said last. */
+  readonly #known: Map<string, Pin> = new Map();
+  #withheld: readonly WithheldTool[] = [];
+  /** Lists are screened one after the other: a late one must not be overtaken. */
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(server: string, store: PinStore) {
+    this.#server = server;
+    this.#store = store;
+  }
+
+  /** Of the list that was screened last, in its order. */
+  get withheld(): readonly WithheldTool[] {
+    return this.#withheld;
+  }
+
+  /**
+   * What may be shown. A tool that was never seen is pinned as it is.
+   *
+   * @param onWithheld what has newly been withheld, or has changed once more
+   * @throws {McpConfigError} if the store fails: nothing is trusted unseen.
+   */
+  screen(
+    tools: readonly PoolTool[],
+    onWithheld: (tools: readonly WithheldTool[]) => void,
+  ): Promise<readonly PoolTool[]> {
+    const screened = this.#last.then(() => this.#screen(tools, onWithheld));
+    this.#last = screened.catch(() => {});
+    return screened;
+  }
+
+  /**
+   * The definition that was looked at, and no other, is the accepted one from now on.
+   *
+   * @throws {McpConfigError} if the tool is not withheld with that definition (any more).
+   */
+  async accept({ name, fingerprint }: WithheldTool): Promise<void> {
+    const found = this.#withheld.find(
+      (tool) => tool.name === name && tool.fingerprint === fingerprint,
+    );
+    if (found === undefined) {
+      throw new McpConfigError(
+        `tool "${name}" is not withheld with that definition: it was accepted, or its server has changed it again; look at withheldTools`,
+        { server: this.#server, path: "tool" },
+      );
+    }
+    await this.#pin(found.tool.name, { fingerprint, definition: pinnedOf(found.tool) });
+  }
+
+  async #screen(
+    tools: readonly PoolTool[],
+    onWithheld: (tools: readonly WithheldTool[]) => void,
+  ): Promise<readonly PoolTool[]> {
+    const verdicts = await Promise.all(tools.map((tool) => this.#judge(tool)));
+    const withheld = verdicts.filter((verdict) => verdict !== undefined);
+    const known = new Set(this.#withheld.map(({ fingerprint }) => fingerprint));
+    const news = withheld.filter(({ fingerprint }) => !known.has(fingerprint));
+    this.#withheld = Object.freeze(withheld);
+    if (news.length > 0) onWithheld(news);
+    return tools.filter((_tool, index) => verdicts[index] === undefined);
+  }
+
+  async #judge({ name, tool }: PoolTool): Promise<WithheldTool | undefined> {
+    const definition = pinnedOf(tool);
+    const fingerprint = fingerprintOf(definition);
+    let pin = this.#known.get(tool.name);
+    // Somebody else may have accepted it meanwhile.
+    if (pin?.fingerprint !== fingerprint) pin = await this.#read(tool.name);
+    if (pin === undefined) {
+      await this.#pin(tool.name, { fingerprint, definition });
+      return undefined;
+    }
+    this.#known.set(tool.name, pin);
+    if (pin.fingerprint === fingerprint) return undefined;
+    const differences = diff(pin.definition, definition).map(toChange);
+    return Object.freeze({
+      name,
+      server: this.#server,
+      tool,
+      fingerprint,
+      accepted: pin.definition,
+      differences,
+    });
+  }
+
+  async #read(tool: string): Promise<Pin | undefined> {
+    const text = await this.#ask("read", () => this.#store.get(this.#keyOf(tool)));
+    if (text === undefined || text === null) return undefined;
+    try {
+      const { fingerprint, definition } = JSON.parse(text) as Partial<Pin>;
+      if (typeof fingerprint === "string" && typeof definition === "object") {
+        return { fingerprint, definition };
+      }
+    } catch {
+      // The same as a value of another shape.
+    }
+    throw this.#failure(
+      `holds no pin under ${JSON.stringify(this.#keyOf(tool))}; delete that entry`,
+    );
+  }
+
+  async #pin(tool: string, pin: Pin): Promise<void> {
+    await this.#ask("written", () => this.#store.set(this.#keyOf(tool), JSON.stringify(pin)));
+    this.#known.set(tool, pin);
+  }
+
+  async #ask<T>(what: string, work: () => T | Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (cause) {
+      throw this.#failure(`could not be ${what}`, cause);
+    }
+  }
+
+  #failure(problem: string, cause?: unknown): McpConfigError {
+    return new McpConfigError(
+      `the store of pinned tools (pin) ${problem}: the tools of server "${this.#server}" cannot be verified and are not shown`,
+      { server: this.#server, path: "pin", cause },
+    );
+  }
+
+  #keyOf(tool: string): string {
+    return `pin:${this.#server}:${tool}`;
+  }
+}
+
+function pinnedOf(tool: Tool): PinnedDefinition {
+  const entries = PINNED_KEYS.filter((key) => tool[key] !== undefined).map(
+    (key) => [key, tool[key]] as const,
+  );
+  return Object.fromEntries(entries) as PinnedDefinition;
+}
+
+function fingerprintOf(definition: PinnedDefinition): string {
+  return createHash("sha256").update(JSON.stringify(definition, sortKeys)).digest("base64url");
+}
+
+/** For `JSON.stringify`: the same text whatever the order of keys. */
+function sortKeys(_key: string, value: unknown): unknown {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
+  );
+}
+
+function toChange(difference: Difference): DefinitionChange {
+  return {
+    path: difference.path.join("."),
+    before: difference.type === "CREATE" ? undefined : (difference.oldValue as unknown),
+    after: difference.type === "REMOVE" ? undefined : (difference.value as unknown),
+  };
+}

@@ -1,0 +1,160 @@
+// Who may ask the server now: places and a queue for them, the breaker's word, and what those are told who may not.
+
+import type { Clock } from "../core/clock.ts";
+import {
+  McpCircuitOpenError,
+  McpClosedError,
+  McpOverloadedError,
+  McpTimeoutError,
+} from "../core/errors.ts";
+import type { McpError } from "../core/errors.ts";
+import { Breaker } from "../resilience/breaker.ts";
+import { Limiter } from "../resilience/limiter.ts";
+import { RetryBudget } from "../resilience/retry-budget.ts";
+import type { ResolvedServer } from "./options.ts";
+
+/** As much of a call as decides how long it may wait. */
+export interface Applicant {
+  readonly method: string;
+  readonly totalTimeoutMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/**
+ * Upkeep takes no place: what keeps the catalogue and subscriptions true, and what ends a task, must not wait for
+ * calls that take their time.
+ */
+const UPKEEP: ReadonlySet<string> = new Set([
+  "tools/list",
+  "resources/subscribe",
+  "resources/unsubscribe",
+  "logging/setLevel",
+  "tasks/cancel",
+]);
+
+export interface AdmissionEvents {
+  onCircuitOpened(error: McpError, forMs: number): void;
+  onCircuitClosed(): void;
+}
+
+export class Admission {
+  readonly limiter: Limiter;
+  readonly breaker: Breaker;
+  readonly budget: RetryBudget;
+  readonly #server: ResolvedServer;
+  readonly #clock: Clock;
+  readonly #events: AdmissionEvents;
+  /** Why the breaker is open. */
+  #lastFailure: McpError | undefined;
+  #isClosed = false;
+
+  constructor(server: ResolvedServer, clock: Clock, events: AdmissionEvents) {
+    this.#server = server;
+    this.#clock = clock;
+    this.#events = events;
+    this.limiter = new Limiter(server.limits);
+    this.breaker = new Breaker(server.breaker, clock);
+    this.budget = new RetryBudget(server.retryBudget, clock);
+  }
+
+  /** Takes a place, if one is free or none is needed. Hot path. */
+  tryEnter(method: string): boolean {
+    return UPKEEP.has(method) || this.limiter.tryEnter();
+  }
+
+  /** Gives it back. Hot path. */
+  leave(method: string): void {
+    if (!UPKEEP.has(method)) this.limiter.leave();
+  }
+
+  /**
+   * Waits for a place.
+   *
+   * @throws {McpOverloadedError} when the queue is full, or the wait was too long; {@link McpTimeoutError} when that
+   *   was the call's own limit; {@link McpClosedError}; the signal's reason.
+   */
+  async enter(applicant: Applicant): Promise<void> {
+    if (this.#isClosed) throw this.#closed();
+    const { limits, timeouts } = this.#server;
+    if (this.limiter.isFull) {
+      throw this.#overloaded(
+        applicant,
+        `${limits.inFlight} calls are under way and ${limits.queued} wait: the queue is full`,
+      );
+    }
+    const limitMs = Math.min(timeouts.queueMs, applicant.totalTimeoutMs);
+    await this.limiter.enter({
+      clock: this.#clock,
+      limitMs,
+      signal: applicant.signal,
+      onLimit: () =>
+        limitMs < timeouts.queueMs
+          ? this.#outOfTime(applicant)
+          : this.#overloaded(
+              applicant,
+              `no place among its ${limits.inFlight} calls came free within ${timeouts.queueMs} ms (timeouts.queueMs)`,
+            ),
+    });
+  }
+
+  /** Somebody decided to try again. */
+  reset(): void {
+    if (this.breaker.reset()) this.#events.onCircuitClosed();
+  }
+
+  /** Nobody is let in any more, and who waits is turned away. */
+  close(): void {
+    this.#isClosed = true;
+    this.limiter.turnAway(() => this.#closed());
+  }
+
+  /** What began at `startedAt` failed so as to say that the server cannot be reached. */
+  onFailure(startedAt: number, error: McpError): void {
+    this.#lastFailure = error;
+    if (this.breaker.onFailure(startedAt)) {
+      this.#events.onCircuitOpened(error, this.breaker.openForMs);
+    }
+  }
+
+  /** The server answered, whatever it said. Hot path. */
+  onAnswer(): void {
+    if (this.breaker.onAnswer()) this.#events.onCircuitClosed();
+  }
+
+  circuitOpen(method: string): McpCircuitOpenError {
+    const { name, breaker } = this.#server;
+    const { openForMs } = this.breaker;
+    const when =
+      openForMs > 0
+        ? `the next try is in ${Math.ceil(openForMs / 1_000)} s`
+        : "one call is being tried now";
+    return new McpCircuitOpenError(
+      `${method} was not sent to server "${name}": ${breaker.failures} or more calls in a row lost their connection; ${when}, or call connect() (last: ${this.#lastFailure?.message ?? "unknown"})`,
+      { server: name, method, retryAfterMs: openForMs, cause: this.#lastFailure },
+    );
+  }
+
+  #closed(): McpClosedError {
+    const { name } = this.#server;
+    return new McpClosedError(
+      `server "${name}" was removed from the pool, or the pool was closed, before the call got a place; it was not sent`,
+      { server: name },
+    );
+  }
+
+  #overloaded({ method }: Applicant, why: string): McpOverloadedError {
+    const { name } = this.#server;
+    return new McpOverloadedError(
+      `${method} was not sent to server "${name}": ${why}. Ask for less at once, or raise limits.inFlight or limits.queued`,
+      { server: name, method },
+    );
+  }
+
+  #outOfTime({ method, totalTimeoutMs }: Applicant): McpTimeoutError {
+    const { name, limits } = this.#server;
+    return new McpTimeoutError(
+      `${method} waited for one of the ${limits.inFlight} places of server "${name}" for all of its total limit of ${totalTimeoutMs} ms; it was not sent`,
+      { server: name, method, limit: "total", timeoutMs: totalTimeoutMs },
+    );
+  }
+}
