@@ -6,6 +6,7 @@ import type { McpError } from "../core/errors.ts";
 import { Waiters } from "../core/waiters.ts";
 import type { Link } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
+import { addressOf } from "./target.ts";
 
 export class Availability {
   /** Why there is no connection, as last seen. */
@@ -86,7 +87,7 @@ export class Availability {
   }
 
   unreachable(): McpConnectionError {
-    const { name } = this.#server;
+    const { name, target } = this.#server;
     const now = this.#clock.now();
     const seconds = Math.round((now - (this.#downSince ?? now)) / 1000);
     const { lastError } = this;
@@ -94,7 +95,7 @@ export class Availability {
       lastError === undefined ? "no attempt has ended yet" : `last: ${lastError.message}`;
     return new McpConnectionError(
       "CONNECTION_FAILED",
-      `server "${name}" has been unreachable for ${seconds} s and ${this.#attempts} attempts; nothing was sent, and attempts go on (${last})`,
+      `server "${name}" (${addressOf(target)}) has been unreachable for ${seconds} s and ${this.#attempts} attempts; nothing was sent, and attempts go on (${last})`,
       { server: name, retryable: true, sent: "no", cause: lastError },
     );
   }

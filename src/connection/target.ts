@@ -26,6 +26,18 @@ export type ResolvedTarget =
     }
   | { readonly kind: "custom"; readonly transport: Transport | SdkTransport };
 
+/** URL without query values, or the command's name. */
+export function addressOf(target: ResolvedTarget): string {
+  switch (target.kind) {
+    case "http":
+      return redactUrl(target.url);
+    case "stdio":
+      return target.command;
+    case "custom":
+      return "custom transport";
+  }
+}
+
 /** @throws {McpConfigError} naming the option by its path. */
 export function resolveTarget(path: string, checked: CheckedServer): ResolvedTarget {
   switch (checked.kind) {

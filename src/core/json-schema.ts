@@ -1,7 +1,7 @@
 // JSON Schema validation, loaded on first use: nobody pays for ajv who does not need it.
 // https://json-schema.org/draft/2020-12
 
-import type { AnySchemaObject } from "ajv";
+import type { AnySchemaObject, ValidateFunction } from "ajv";
 import type { Ajv2020 } from "ajv/dist/2020.js";
 
 /** `undefined` if the value fits, otherwise what is wrong with it, one line. */
@@ -10,18 +10,34 @@ export type Validate = (value: unknown) => string | undefined;
 /** A schema larger than this, as JSON, is not compiled: compilation time grows with it. */
 export const MAX_SCHEMA_CHARS: number = 256 * 1024;
 
+/** A schema that takes longer to compile is none, milliseconds. */
+export const MAX_COMPILE_MS = 1_000;
+
 /** A value whose check takes longer is taken as it is, milliseconds. */
 export const MAX_CHECK_MS = 100;
 
 const DIALECT_2020 = "https://json-schema.org/draft/2020-12/schema";
 const DIALECT_07 = "http://json-schema.org/draft-07/schema";
 
+/** Alternatives that do not fit give an error each, and so do those within them: so many are told of. */
+const MAX_ERRORS = 5;
+
+/**
+ * What lets a check cost more than the value is long: expressions, references (each may be followed twice, and so
+ * may those behind it), and the comparison of all items with all.
+ */
+const COSTLY = /"(?:pattern|patternProperties|\$ref|\$dynamicRef|uniqueItems)"/;
+
+/** Up to this many characters, a schema with nothing {@link COSTLY} in it is checked without a limit. */
+const CHEAP_SCHEMA_CHARS = 4_096;
+
 const validators: Map<string, Promise<Ajv2020>> = new Map();
 
 /**
  * Compiles a schema; without `$schema` it is 2020-12, draft-07 may be declared. Never fetches a `$ref`.
  *
- * @throws {Error} if the dialect is unknown, a `$ref` is unresolved, or the schema is no schema, or too large.
+ * @throws {Error} if the dialect is unknown, a `$ref` is unresolved, or the schema is no schema, too large, or takes
+ *   too long.
  */
 export async function compileSchema(schema: object): Promise<Validate> {
   if (typeof schema !== "object" || schema === null || Array.isArray(schema)) {
@@ -37,43 +53,67 @@ export async function compileSchema(schema: object): Promise<Validate> {
     throw new Error(`the schema is larger than ${MAX_SCHEMA_CHARS} characters`);
   }
   const ajv = await loadAjv(dialect);
+  const isCheap = text.length <= CHEAP_SCHEMA_CHARS && !COSTLY.test(text);
+  const limited = isCheap ? unlimited : await limiter();
+  const check = compileWithin(ajv, dialect, schema, limited);
+  return (value) => {
+    try {
+      const isValid = limited(() => check(value), MAX_CHECK_MS);
+      return isValid === false ? ajv.errorsText(check.errors?.slice(0, MAX_ERRORS)) : undefined;
+    } catch (error) {
+      // A schema that is itself, or a value that is too deep for one that follows it: not checked either.
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    } finally {
+      check.errors = null;
+    }
+  };
+}
+
+function compileWithin(
+  ajv: Ajv2020,
+  dialect: string,
+  schema: object,
+  limited: Limited,
+): ValidateFunction {
+  let check: ValidateFunction | undefined;
   try {
-    const validate = ajv.compile(schema as AnySchemaObject);
-    // Only a regular expression of the schema's own can take for ever.
-    const isBounded = !text.includes('"pattern');
-    const check = (value: unknown): boolean => validate(value) === true;
-    const run = isBounded ? check : await withTimeLimit(check);
-    return (value) => {
-      const isValid = run(value);
-      if (isValid === undefined) return undefined;
-      return isValid ? undefined : ajv.errorsText(validate.errors);
-    };
+    check = limited(() => ajv.compile(schema as AnySchemaObject), MAX_COMPILE_MS);
   } finally {
     // Otherwise the instance would keep every schema for good, and one with `$id` clash with itself.
     ajv.removeSchema();
   }
+  if (check !== undefined) return check;
+  // It was interrupted somewhere: nobody knows what it has half done.
+  validators.delete(dialect);
+  throw new Error(`the schema could not be compiled within ${MAX_COMPILE_MS} ms`);
+}
+
+/** `undefined`: it took longer. */
+type Limited = <T>(work: () => T, limitMs: number) => T | undefined;
+
+function unlimited<T>(work: () => T): T {
+  return work();
 }
 
 /**
- * A server gives both the expression and the text that it is matched with, and could stop this process with them:
- * V8 interrupts what runs inside a script with a timeout. `undefined`: it could not be checked in time.
+ * A server gives both the schema and the value that it is matched with, and could stop this process with them:
+ * V8 interrupts what runs inside a script with a timeout.
  */
-async function withTimeLimit(
-  check: (value: unknown) => boolean,
-): Promise<(value: unknown) => boolean | undefined> {
+async function limiter(): Promise<Limited> {
   const { createContext, Script } = await import("node:vm");
-  const sandbox: { check: typeof check; value: unknown } = { check, value: undefined };
+  const sandbox: { work: (() => unknown) | undefined } = { work: undefined };
   const context = createContext(sandbox);
-  const script = new Script("check(value)");
-  return (value) => {
-    sandbox.value = value;
+  const script = new Script("work()");
+  return <T>(work: () => T, timeout: number) => {
+    sandbox.work = work;
     try {
-      return script.runInContext(context, { timeout: MAX_CHECK_MS }) as boolean;
+      return script.runInContext(context, { timeout }) as T;
     } catch (error) {
       if ((error as { code?: unknown }).code === "ERR_SCRIPT_EXECUTION_TIMEOUT") return undefined;
       throw error;
     } finally {
-      sandbox.value = undefined;
+      sandbox.work = undefined;
     }
   };
 }
@@ -94,7 +134,6 @@ async function createAjv(dialect: string): Promise<Ajv2020> {
     strict: false,
     allErrors: false,
     logger: false as const,
-    addUsedSchema: false,
   };
   const instance = "Ajv2020" in ajv ? new ajv.Ajv2020(options) : new ajv.Ajv(options);
   formats.default(instance);

@@ -225,7 +225,7 @@ export class Peer implements TransportSink {
     const { code, data } = message.error;
     const rpcMessage = message.error.message ?? "";
     return new McpResponseError(
-      `server "${this.#options.server}" answered ${pending.method} with error ${code}: ${excerpt(rpcMessage)}`,
+      `server "${this.#options.server}" answered ${excerpt(pending.method, 100)} with error ${code}: ${excerpt(rpcMessage)}`,
       { server: this.#options.server, method: pending.method, rpcCode: code, rpcMessage, data },
     );
   }

@@ -93,6 +93,13 @@ export function checkString(what: string, value: unknown): void {
   }
 }
 
+/** @throws {McpConfigError} unless it can stand in a header as it stands in the body. */
+export function checkMethod(method: unknown): void {
+  checkString("method", method);
+  if (typeof method !== "string" || method === method.trim()) return;
+  throw new McpConfigError("method must not begin or end with white space", { path: "method" });
+}
+
 const aSignal = v.optional(v.instance(AbortSignal));
 
 const SHAPES = {

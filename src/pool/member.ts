@@ -13,6 +13,7 @@ import type { CallOptions } from "../connection/call.ts";
 import { Connection } from "../connection/connection.ts";
 import type { Interceptors } from "../connection/interceptors.ts";
 import type { ResolvedServer } from "../connection/options.ts";
+import { addressOf } from "../connection/target.ts";
 import type { ConnectionStateName } from "../connection/state.ts";
 import type { Clock } from "../core/clock.ts";
 import type { GuardedStore } from "../core/guarded-store.ts";
@@ -20,7 +21,6 @@ import type { McpError } from "../core/errors.ts";
 import type { SleepWatch } from "../core/sleep-watch.ts";
 import { McpClosedError, McpTimeoutError } from "../core/errors.ts";
 import { withLimit } from "../core/limit.ts";
-import { redactUrl } from "../core/redact.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
 import type { Implementation, Tool } from "../spec/types.ts";
 import type { PoolEvent, PoolEvents } from "./events.ts";
@@ -155,7 +155,7 @@ export class Member implements CachedSource {
       server: this.name,
       state: server.disabled ? "disabled" : connection.state,
       circuit: connection.circuit,
-      address: addressOf(server),
+      address: addressOf(server.target),
       ...connection.description,
       tools: this.#catalog.toolsOf(this.name).length,
       counts: connection.counts,
@@ -272,17 +272,5 @@ export class Member implements CachedSource {
     if (this.#isClosed) return;
     const difference = this.#catalog.setTools(this.name, tools);
     if (difference !== undefined) this.#emit("tools.changed", { server: this.name, ...difference });
-  }
-}
-
-function addressOf(server: ResolvedServer): string {
-  const { target } = server;
-  switch (target.kind) {
-    case "http":
-      return redactUrl(target.url);
-    case "stdio":
-      return target.command;
-    case "custom":
-      return "custom transport";
   }
 }

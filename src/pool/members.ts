@@ -5,6 +5,7 @@ import { checkServerName } from "../catalog/names.ts";
 import { resolveServer } from "../connection/options.ts";
 import type { ConnectionOptions } from "../connection/config-types.ts";
 import { McpConfigError } from "../core/errors.ts";
+import { excerpt } from "../core/redact.ts";
 import { Member } from "./member.ts";
 import type { MemberDependencies } from "./member.ts";
 
@@ -108,7 +109,7 @@ export class Members {
 
   #notFound(name: unknown): McpConfigError {
     const names = [...this.#byName.keys()];
-    const shown = typeof name === "string" ? JSON.stringify(name.slice(0, 64)) : typeof name;
+    const shown = typeof name === "string" ? JSON.stringify(excerpt(name, 64)) : typeof name;
     const near = typeof name === "string" && names.length > 0 ? closest(name, names) : undefined;
     const hint = near === undefined ? "" : `did you mean "${near}"? `;
     return new McpConfigError(

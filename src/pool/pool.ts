@@ -35,6 +35,7 @@ import {
   checkEvent,
   checkFunction,
   checkLogLevel,
+  checkMethod,
   checkObject,
   checkOptions,
   checkString,
@@ -263,7 +264,7 @@ export class McpClientPool implements AsyncDisposable {
     options: CallOptions = {},
   ): Promise<JsonObject> {
     this.#checkOpen();
-    checkString("method", method);
+    checkMethod(method);
     checkObject("params", params);
     checkCallOptions(options);
     const result = await this.#members.get(name).connection.request(method, params, options);
@@ -273,7 +274,7 @@ export class McpClientPool implements AsyncDisposable {
   /** Sends a notification; resolves when the server took it, or when it was written. */
   async notify(name: string, method: string, params?: JsonObject): Promise<void> {
     this.#checkOpen();
-    checkString("method", method);
+    checkMethod(method);
     checkObject("params", params);
     await this.#members.get(name).connection.notify(method, params);
   }

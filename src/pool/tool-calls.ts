@@ -15,6 +15,7 @@ import {
   McpTimeoutError,
   McpToolNotFoundError,
 } from "../core/errors.ts";
+import { excerpt } from "../core/redact.ts";
 import { isTaskResult, readTask } from "../eras/2026-07-28/tasks.ts";
 import type { CallToolResult } from "../spec/types.ts";
 import type { Member } from "./member.ts";
@@ -125,7 +126,7 @@ export class ToolCalls {
           ? `names are server__tool, and the servers are ${this.#members.names}`
           : `server "${member.name}" is connected and does not list it, or tools.allow or tools.deny hide it`;
     throw new McpToolNotFoundError(
-      `no tool ${JSON.stringify(name.slice(0, 100))} in the pool; ${hint}`,
+      `no tool ${JSON.stringify(excerpt(name, 100))} in the pool; ${hint}`,
       { server: member?.name, method: "tools/call", tool: name, nearMatches },
     );
   }

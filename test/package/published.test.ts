@@ -56,6 +56,10 @@ test("the tarball holds the code, its types and the documents, and nothing else"
     "README.md",
     "docs/ARCHITECTURE.md",
     "docs/PROTOCOL.md",
+    "docs/RELIABILITY.md",
+    "examples/approval.ts",
+    "examples/redaction.ts",
+    "examples/timing.ts",
     "package.json",
   ]);
 });

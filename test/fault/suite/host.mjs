@@ -1,0 +1,96 @@
+// The process that a client under test lives in: does what the runner asks of it, and ends by itself when left alone.
+// Arguments: the adapter's path. Talks over the channel of child_process.fork; plain JavaScript for any Node from 20 on.
+import { pathToFileURL } from "node:url";
+
+const TEXT_KEPT = 400;
+/** After that, a process that has nothing left to do but is still here says what holds it. */
+const LINGERING_MS = 2_000;
+
+const adapter = await import(pathToFileURL(process.argv[2]).href);
+const client = adapter.createClient();
+const cancels = new Map();
+
+const operations = {
+  connect({ servers, timeoutMs, listenerThrows }) {
+    const onEvent = () => {
+      if (listenerThrows) throw new Error("the listener throws");
+    };
+    return client.connect(servers, { timeoutMs, onEvent });
+  },
+  async list() {
+    const tools = await client.listTools();
+    return tools.map(({ name, description }) => ({ name, description }));
+  },
+  async call({ key, name, args, timeoutMs }) {
+    const { signal, ...controller } = cancellable();
+    cancels.set(key, controller);
+    try {
+      return digest(await client.callTool(name, args, { timeoutMs, signal }));
+    } finally {
+      cancels.delete(key);
+    }
+  },
+  cancel: ({ key }) => cancels.get(key)?.abort(),
+  close: () => client.close(),
+  memory: () => Math.round(process.resourceUsage().maxRSS / 1024),
+  leave() {
+    setTimeout(() => {
+      console.error("still there:", process.getActiveResourcesInfo().join(", "));
+    }, LINGERING_MS).unref();
+    // Once the answer is out.
+    setImmediate(() => process.disconnect());
+  },
+};
+
+function cancellable() {
+  const controller = new AbortController();
+  return { signal: controller.signal, abort: () => controller.abort() };
+}
+
+/** A result of 50 MB is the client's business, not the channel's. */
+function digest(output) {
+  const text = textOf(output);
+  return { text: text.slice(0, TEXT_KEPT), length: text.length, isError: output?.isError === true };
+}
+
+function textOf(output) {
+  if (typeof output === "string") return output;
+  const content = output?.content;
+  if (typeof content === "string") return content;
+  if (!Array.isArray(content)) return JSON.stringify(output) ?? "";
+  return content.map((block) => block?.text ?? JSON.stringify(block)).join("");
+}
+
+/** The error with all that it came of: some clients wrap what their transport says. */
+function messageOf(error) {
+  const messages = [];
+  for (let one = error, depth = 0; one != null && depth < 5; one = one.cause, depth += 1) {
+    messages.push(String(one?.message ?? one));
+  }
+  return messages.join(" ← ");
+}
+
+function describe(error) {
+  const message = messageOf(error);
+  const code = typeof error?.code === "object" ? undefined : error?.code;
+  const mayHaveRun = adapter.mayHaveRun?.(error);
+  const says = mayHaveRun === undefined ? "nothing" : mayHaveRun ? "may have run" : "did not run";
+  const isTimeout =
+    /time(d[ -]?|[ -]?)out/i.test(`${error?.name} ${code} ${message}`) || code === -32001;
+  return { name: String(error?.name ?? "Error"), code, message, says, isTimeout };
+}
+
+process.on("message", ({ id, op, args }) => {
+  void Promise.resolve()
+    .then(() => operations[op](args))
+    .then(
+      (value) => ({ id, value }),
+      (error) => ({ id, error: describe(error) }),
+    )
+    .then((answer) => {
+      if (process.connected) process.send(answer);
+    });
+});
+process.send({
+  ready: { name: adapter.name, version: adapter.version, cannot: adapter.cannot ?? [] },
+});
