@@ -88,14 +88,17 @@ export class Availability {
 
   unreachable(): McpConnectionError {
     const { name, target } = this.#server;
-    const now = this.#clock.now();
-    const seconds = Math.round((now - (this.#downSince ?? now)) / 1000);
     const { lastError } = this;
     const last =
       lastError === undefined ? "no attempt has ended yet" : `last: ${lastError.message}`;
+    const seconds = Math.round((this.#clock.now() - (this.#downSince ?? 0)) / 1000);
+    const what =
+      this.#downSince === undefined
+        ? "is connected, but its session is still being checked or renewed"
+        : `has been unreachable for ${seconds} s and ${this.#attempts} attempts`;
     return new McpConnectionError(
       "CONNECTION_FAILED",
-      `server "${name}" (${addressOf(target)}) has been unreachable for ${seconds} s and ${this.#attempts} attempts; nothing was sent, and attempts go on (${last})`,
+      `server "${name}" (${addressOf(target)}) ${what}; the request could not be sent now, and attempts go on (${last})`,
       { server: name, retryable: true, sent: "no", cause: lastError },
     );
   }

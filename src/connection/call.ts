@@ -292,7 +292,7 @@ function attempt(call: Call, totalMs: number, id: RequestId | undefined): EraReq
     method: call.method,
     params: meta === undefined ? call.params : withMeta(call.params, meta),
     id,
-    limits: { silenceMs: call.timeoutMs, totalMs },
+    limits: { silenceMs: call.timeoutMs, totalMs, statedTotalMs: call.totalTimeoutMs },
     signal,
     onProgress,
     tool: call.tool,

@@ -31,7 +31,7 @@ export class Connector {
   constructor(options: ConnectorOptions) {
     this.#options = options;
     this.#memory = createLinkMemory(options.server, options.dependencies, options.closed);
-    this.#renewalPace = new RenewalPace(options.dependencies.clock);
+    this.#renewalPace = new RenewalPace(options.server.reconnect, options.dependencies.clock);
   }
 
   /** Sessions that the server forgot and that were renewed. */

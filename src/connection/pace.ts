@@ -64,9 +64,10 @@ export class RenewalPace {
   /** Since the last session that was a good one. */
   #losses = 0;
 
-  constructor(clock: Clock) {
+  constructor({ initialMs, maxMs }: Readonly<ReconnectOptions>, clock: Clock) {
     this.#clock = clock;
-    this.#backoff = new Backoff({ initialMs: 250, factor: 2, maxMs: 30_000, jitter: 0.2 }, clock);
+    // Callers wait through it, so that it must stay well inside their budget.
+    this.#backoff = new Backoff({ initialMs, factor: 2, maxMs, jitter: 0.2 }, clock);
   }
 
   onRenewed(): void {

@@ -30,7 +30,8 @@ export class CallTime {
   /** For the next request. */
   limits(): CallLimits {
     const { leftMs } = this;
-    return { silenceMs: Math.min(this.#call.limits.silenceMs, leftMs), totalMs: leftMs };
+    const { silenceMs, totalMs, statedTotalMs = totalMs } = this.#call.limits;
+    return { silenceMs: Math.min(silenceMs, leftMs), totalMs: leftMs, statedTotalMs };
   }
 
   /** Work on this side that may not heed its signal: ends with it anyway, or with the total limit. */
@@ -54,9 +55,10 @@ export class CallTime {
     const { server } = this.#host;
     const { method, limits, tool } = this.#call;
     const what = describeRequest(method, tool?.name);
+    const statedMs = limits.statedTotalMs ?? limits.totalMs;
     return new McpTimeoutError(
-      `${what} on server "${server}" took longer than the total limit of ${limits.totalMs} ms: it was given up; it may have run, wholly or in part. Raise totalTimeoutMs if that is expected`,
-      { server, method, sent: "yes", limit: "total", timeoutMs: limits.totalMs },
+      `${what} on server "${server}" took longer than the total limit of ${statedMs} ms: it was given up; it may have run, wholly or in part. Raise totalTimeoutMs if that is expected`,
+      { server, method, sent: "yes", limit: "total", timeoutMs: statedMs },
     );
   }
 }

@@ -22,6 +22,8 @@ export interface CallLimits {
   readonly silenceMs: number;
   /** Longest wait in all, milliseconds. */
   readonly totalMs: number;
+  /** What the caller gave for all of it, if some of that has passed: for messages. */
+  readonly statedTotalMs?: number | undefined;
 }
 
 /** Why a call was given up before its answer came. */
@@ -144,7 +146,8 @@ class RunningCall<T> implements CallControl<T> {
       return;
     }
     const limit = totalLeft <= 0 ? "total" : "silence";
-    const timeoutMs = limit === "total" ? limits.totalMs : limits.silenceMs;
+    const statedMs = limits.statedTotalMs ?? limits.totalMs;
+    const timeoutMs = limit === "total" ? statedMs : limits.silenceMs;
     this.#giveUp({ why: "timeout", limit, timeoutMs });
   }
 }

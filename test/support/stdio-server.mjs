@@ -75,7 +75,11 @@ async function callTool(id, { name, arguments: args = {}, _meta }) {
     return;
   }
   record(args.key ?? name);
-  if (script.stopReadingOn === name) process.stdin.pause();
+  if (script.stopReadingOn === name) {
+    process.stdin.pause();
+    // Nothing else would keep it alive.
+    setInterval(() => {}, 60_000);
+  }
   if (script.crashOn === name || name === "crash") return crash();
   if (script.hangOn === name) return;
   const token = _meta?.progressToken;
