@@ -18,20 +18,17 @@ export function timing(report: (timed: Timed) => void): Interceptor {
   return async (request, next) => {
     const { server, method, tool } = request;
     const startedAt = performance.now();
-    const end = (outcome: string): void =>
-      report({
-        server,
-        what: tool?.name ?? method,
-        tookMs: performance.now() - startedAt,
-        outcome,
-      });
+    let outcome = "aborted";
     try {
       const result = await next(request);
-      end(result["isError"] === true ? "tool-error" : "ok");
+      outcome = result["isError"] === true ? "tool-error" : "ok";
       return result;
     } catch (error) {
-      end(error instanceof McpError ? error.code : "aborted");
+      if (error instanceof McpError) outcome = error.code;
       throw error;
+    } finally {
+      const tookMs = performance.now() - startedAt;
+      report({ server, what: tool?.name ?? method, tookMs, outcome });
     }
   };
 }

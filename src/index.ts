@@ -60,7 +60,7 @@ export type {
   ToolFilter,
   TransportServerConfig,
 } from "./connection/config-types.ts";
-export type { ConnectionCounts, ServerDescription } from "./connection/connection.ts";
+export type { ConnectionCounts, ServerDescription } from "./connection/description.ts";
 export type { ConnectionStateName } from "./connection/state.ts";
 export type { HandlerContext } from "./eras/handlers.ts";
 export type { ConnectReport } from "./pool/connect-all.ts";

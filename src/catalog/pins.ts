@@ -5,6 +5,8 @@ import { createHash } from "node:crypto";
 import diff from "microdiff";
 import type { Difference } from "microdiff";
 import { McpConfigError } from "../core/errors.ts";
+import { withLimit } from "../core/limit.ts";
+import type { Clock } from "../core/clock.ts";
 import type { Tool } from "../spec/types.ts";
 import type { PoolTool } from "./pool-tool.ts";
 
@@ -58,19 +60,24 @@ const PINNED_KEYS = [
   "annotations",
 ] as const;
 
+/** How long the store may take for one answer, milliseconds. */
+const PATIENCE_MS = 5_000;
+
 /** The pins of one server's tools. */
 export class Pins {
   readonly #server: string;
   readonly #store: PinStore;
+  readonly #clock: Clock;
   /** By the tool's own name: what the store said last. */
   readonly #known: Map<string, Pin> = new Map();
   #withheld: readonly WithheldTool[] = [];
   /** Lists are screened one after the other: a late one must not be overtaken. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(server: string, store: PinStore) {
+  constructor(server: string, store: PinStore, clock: Clock) {
     this.#server = server;
     this.#store = store;
+    this.#clock = clock;
   }
 
   /** Of the list that was screened last, in its order. */
@@ -129,14 +136,21 @@ export class Pins {
     const fingerprint = fingerprintOf(definition);
     let pin = this.#known.get(tool.name);
     // Somebody else may have accepted it meanwhile.
-    if (pin?.fingerprint !== fingerprint) pin = await this.#read(tool.name);
+    if (pin?.fingerprint !== fingerprint) {
+      const known = pin;
+      // That it has changed is certain, whether the store can be asked or not.
+      pin = await this.#read(tool.name).catch((error: unknown) => {
+        if (known === undefined) throw error;
+        return known;
+      });
+    }
     if (pin === undefined) {
       await this.#pin(tool.name, { fingerprint, definition });
       return undefined;
     }
     this.#known.set(tool.name, pin);
     if (pin.fingerprint === fingerprint) return undefined;
-    const differences = diff(pin.definition, definition).map(toChange);
+    const differences = diff(bare(pin.definition), bare(definition)).map(toChange);
     return Object.freeze({
       name,
       server: this.#server,
@@ -152,7 +166,7 @@ export class Pins {
     if (text === undefined || text === null) return undefined;
     try {
       const { fingerprint, definition } = JSON.parse(text) as Partial<Pin>;
-      if (typeof fingerprint === "string" && typeof definition === "object") {
+      if (typeof fingerprint === "string" && isObject(definition)) {
         return { fingerprint, definition };
       }
     } catch {
@@ -170,7 +184,10 @@ export class Pins {
 
   async #ask<T>(what: string, work: () => T | Promise<T>): Promise<T> {
     try {
-      return await work();
+      const outcome = work();
+      if (!(outcome instanceof Promise)) return await outcome;
+      const onLimit = (): Error => new Error(`no answer within ${PATIENCE_MS} ms`);
+      return await withLimit({ clock: this.#clock, limitMs: PATIENCE_MS, onLimit }, () => outcome);
     } catch (cause) {
       throw this.#failure(`could not be ${what}`, cause);
     }
@@ -205,6 +222,17 @@ function sortKeys(_key: string, value: unknown): unknown {
   return Object.fromEntries(
     Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
   );
+}
+
+/** A copy whose objects have no prototype: `in` finds what the server wrote, not `constructor` and its like. */
+function bare(definition: PinnedDefinition): PinnedDefinition {
+  return JSON.parse(JSON.stringify(definition), (_key, value: unknown) =>
+    isObject(value) ? (Object.setPrototypeOf(value, null) as object) : value,
+  ) as PinnedDefinition;
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function toChange(difference: Difference): DefinitionChange {

@@ -74,6 +74,7 @@ export class Admission {
    *   was the call's own limit; {@link McpClosedError}; the signal's reason.
    */
   async enter(applicant: Applicant): Promise<void> {
+    applicant.signal?.throwIfAborted();
     if (this.#isClosed) throw this.#closed();
     const { limits, timeouts } = this.#server;
     if (this.limiter.isFull) {
@@ -112,7 +113,7 @@ export class Admission {
   onFailure(startedAt: number, error: McpError): void {
     this.#lastFailure = error;
     if (this.breaker.onFailure(startedAt)) {
-      this.#events.onCircuitOpened(error, this.breaker.openForMs);
+      this.#events.onCircuitOpened(error, Math.round(this.breaker.openForMs));
     }
   }
 

@@ -113,6 +113,16 @@ export class Availability {
     );
   }
 
+  /** What calls under way on a link that gives no sign of life are told: their answers are lost, and the replay policy decides. */
+  givenUp(cause: McpError): McpConnectionError {
+    const { name } = this.#server;
+    return new McpConnectionError(
+      "CONNECTION_LOST",
+      `the connection to server "${name}" gave no sign of life and was given up (${cause.message})`,
+      { server: name, retryable: true, sent: "unknown", cause },
+    );
+  }
+
   crashLoop(cause: McpError): McpConnectionError {
     const { crashLimit, crashWindowMs } = this.#server.reconnect;
     const { name } = this.#server;

@@ -88,13 +88,11 @@ export class CallRunner {
 
   /** `startedAt`: when its turn came, which is later than `call.startedAt` if it had to wait. */
   run(call: Call, startedAt: number): Promise<object> {
-    if (!this.#admission.breaker.tryPass(startedAt)) {
-      return Promise.reject(this.#admission.circuitOpen(call.method));
-    }
+    const leftMs = call.totalTimeoutMs - (startedAt - call.startedAt);
+    if (leftMs <= 0) return Promise.reject(this.#outOfTime(call));
     const link = this.#supervisor.link;
     if (link === undefined) return this.#untilSettled(call, undefined);
     const { session } = link;
-    const leftMs = call.totalTimeoutMs - (startedAt - call.startedAt);
     return session
       .request(attempt(call, leftMs, call.options.requestId))
       .catch((error: unknown) => this.#untilSettled(call, { error, link, session, startedAt }));
@@ -107,7 +105,7 @@ export class CallRunner {
     let failure = first;
     for (;;) {
       if (failure !== undefined) {
-        const waitMs = this.#afterFailure(call, failure, tally);
+        const waitMs = this.#afterFailure(call, failure, tally, left());
         if (waitMs > left()) throw this.#tooLate(call, failure.error, tally);
         if (waitMs > 0) await this.#pause(call, waitMs);
       }
@@ -127,7 +125,7 @@ export class CallRunner {
   }
 
   /** What the failure allows: throws, or gives the time to wait before the next attempt. */
-  #afterFailure(call: Call, failure: Failure, tally: Tally): number {
+  #afterFailure(call: Call, failure: Failure, tally: Tally, leftMs: number): number {
     const { error, link, session } = failure;
     // Before anything is concluded from it: the reason of an abort may be any error, one of ours too.
     call.options.signal?.throwIfAborted();
@@ -154,20 +152,27 @@ export class CallRunner {
         tally.renewals += 1;
         this.#supervisor.renew(session, error);
         return 0;
-      case "replay":
-        tally.replays += 1;
-        // What a server refuses with 429 it has not taken.
-        if (moment.name !== "throttled") {
-          tally.mayHaveRun = true;
-          this.#counters.replays += 1;
-        }
+      case "replay": {
         // On top of what the server asked for: never early, and not all who were told the same at once.
-        return (decision.waitMs ?? 0) + this.#nextPause(tally);
+        const waitMs = (decision.waitMs ?? 0) + this.#nextPause(tally);
+        // What a server refuses with 429 it has not taken.
+        if (moment.name === "throttled") {
+          tally.waits += 1;
+          return waitMs;
+        }
+        tally.mayHaveRun = true;
+        if (waitMs > leftMs) throw this.#tooLate(call, error, tally);
+        tally.replays += 1;
+        this.#counters.replays += 1;
+        return waitMs;
+      }
     }
   }
 
-  #decide(call: Call, moment: Moment, { replays, renewals }: Tally): ReplayDecision {
+  #decide(call: Call, moment: Moment, tally: Tally): ReplayDecision {
     const { replayClass } = call;
+    const { renewals } = tally;
+    const replays = tally.replays + (moment.name === "lost" ? 0 : tally.waits);
     const input = { replayClass, option: call.options.replay ?? "safe", moment, replays, renewals };
     const decision = decideReplay({ ...input, isSpent: false });
     if (decision.action !== "replay") return decision;
@@ -262,7 +267,10 @@ export class CallRunner {
 
 /** What has happened to one call so far. */
 interface Tally {
+  /** Second executions risked. */
   replays: number;
+  /** Times that it was refused, and waited. */
+  waits: number;
   renewals: number;
   resends: number;
   pauses: number;
@@ -272,6 +280,7 @@ interface Tally {
 
 const NOTHING_YET: Tally = {
   replays: 0,
+  waits: 0,
   renewals: 0,
   resends: 0,
   pauses: 0,

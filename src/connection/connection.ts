@@ -16,6 +16,7 @@ import type {
   Tool,
 } from "../spec/types.ts";
 import { Admission } from "./admission.ts";
+import type { ConnectionCounts, ServerDescription } from "./description.ts";
 import { CallRunner } from "./call.ts";
 import type { Call, CallCounters, CallOptions } from "./call.ts";
 import type { CircuitState } from "../resilience/breaker.ts";
@@ -42,35 +43,6 @@ export interface ConnectionEvents {
   onCircuitClosed(): void;
 }
 
-/** Numbers since the server was added. */
-export interface ConnectionCounts {
-  /** Requests asked of it. */
-  calls: number;
-  succeeded: number;
-  failed: number;
-  /** Begun and not settled: under way, or waiting for a place. */
-  inFlight: number;
-  /** Of these, those that wait for a place. */
-  queued: number;
-  /** Second executions risked, where that was allowed. */
-  replays: number;
-  /** Sessions that the server forgot and that were renewed. */
-  renewals: number;
-  /** Times that a connection was made again. */
-  reconnects: number;
-  /** Times that the child process died. */
-  crashes: number;
-}
-
-/** What the server said of itself in the handshake. */
-export interface ServerDescription {
-  readonly era: "session" | "stateless";
-  readonly protocolVersion: string;
-  readonly serverInfo: Implementation;
-  readonly capabilities: ServerCapabilities;
-  readonly instructions: string | undefined;
-}
-
 /** Weight of the newest call in the mean latency. */
 const LATENCY_WEIGHT = 0.1;
 
@@ -86,6 +58,8 @@ export class Connection {
   readonly #orders: StandingOrders = new StandingOrders();
   readonly #counters: CallCounters = { replays: 0 };
   #calls = 0;
+  /** Sent, and still with the interceptors. */
+  #intercepted = 0;
   #succeeded = 0;
   #failed = 0;
   #reconnects = 0;
@@ -227,16 +201,25 @@ export class Connection {
       tool,
       options,
     };
-    return interceptors.run(
+    // From the first time that it is sent: a person who is asked before is not waited for when all ends.
+    let isUnderWay = false;
+    const run = interceptors.run(
       request,
       ({ params: sent, options: how }) => {
+        if (!isUnderWay) this.#intercepted += 1;
+        isUnderWay = true;
         // What is believed of one tool does not hold for another.
         const isSame = sent?.["name"] === tool?.name;
         return this.#ask(method, sent, how, isSame ? tool : undefined, onContinued);
       },
-      () => onContinued?.(),
+      onContinued,
       this.closed,
     );
+    return run.finally(() => {
+      if (!isUnderWay) return;
+      this.#intercepted -= 1;
+      if (this.#onIdle !== undefined) this.#checkIdle();
+    });
   }
 
   #ask(
@@ -261,12 +244,13 @@ export class Connection {
     };
     this.#calls += 1;
     this.#sleepWatch.look();
-    this.#admission.budget.onCall(startedAt);
     return this.#admission.tryEnter(method) ? this.#run(call, startedAt) : this.#runLater(call);
   }
 
   #run(call: Call, startedAt: number): Promise<object> {
-    return this.#runner.run(call, startedAt).then(
+    if (!this.#admission.breaker.tryPass(startedAt)) return this.#refuse(call);
+    this.#admission.budget.onCall(startedAt);
+    return this.#begin(call, startedAt).then(
       (result) => {
         this.#admission.leave(call.method);
         this.#admission.onAnswer();
@@ -283,6 +267,23 @@ export class Connection {
         throw this.#countFailed(error);
       },
     );
+  }
+
+  /** The breaker says no: it is no probe that has ended, and must not end one. */
+  #refuse({ method, options }: Call): Promise<never> {
+    this.#admission.leave(method);
+    const { signal } = options;
+    const error = signal?.aborted ? signal.reason : this.#admission.circuitOpen(method);
+    return Promise.reject(this.#countFailed(error) as Error);
+  }
+
+  /** What cannot even be put together (a getter that throws) is a failed call like any other. */
+  #begin(call: Call, startedAt: number): Promise<object> {
+    try {
+      return this.#runner.run(call, startedAt);
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   async #runLater(call: Call): Promise<object> {
@@ -303,6 +304,7 @@ export class Connection {
 
   /** Sent again, once, if the server had forgotten the session: it did not take it then. */
   async notify(method: string, params?: object): Promise<void> {
+    this.#sleepWatch.look();
     const limitMs = this.server.timeouts.totalTimeoutMs;
     const { session } = await this.#supervisor.ready(limitMs);
     try {
@@ -359,7 +361,7 @@ export class Connection {
   async close(drainMs: number): Promise<void> {
     this.#supervisor.drain();
     this.#admission.close();
-    if (this.#inFlight > 0 && drainMs > 0) {
+    if (!this.#isIdle && drainMs > 0) {
       const idle = new AbortController();
       this.#onIdle = () => idle.abort();
       await delay(this.#clock, drainMs, { signal: idle.signal }).catch(() => {});
@@ -372,7 +374,11 @@ export class Connection {
   }
 
   #checkIdle(): void {
-    if (this.#inFlight === 0) this.#onIdle?.();
+    if (this.#isIdle) this.#onIdle?.();
+  }
+
+  get #isIdle(): boolean {
+    return this.#inFlight === 0 && this.#intercepted === 0;
   }
 
   #describe(): void {

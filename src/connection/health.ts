@@ -28,13 +28,14 @@ export class Health {
 
   /** The connection is ready. */
   start(): void {
-    const { sleepWatch, clock, supervisor, intervalMs } = this.#options;
+    const { sleepWatch, clock, supervisor, intervalMs, isIdle } = this.#options;
     this.stop();
     this.#unwatch = sleepWatch.watch(() => {
       supervisor.suspect();
-      this.#checkIn(clock.random() * SPREAD_MS);
+      // Only who has not been asked by a call by then.
+      this.#checkIn(clock.random() * SPREAD_MS, () => false);
     });
-    if (intervalMs !== false) this.#checkIn(intervalMs);
+    if (intervalMs !== false) this.#checkIn(intervalMs, isIdle);
   }
 
   /** It is not, any more. */
@@ -44,14 +45,17 @@ export class Health {
     this.#disarm();
   }
 
-  #checkIn(delayMs: number): void {
-    const { clock, supervisor, intervalMs, isIdle } = this.#options;
+  #checkIn(delayMs: number, alsoGood: () => boolean): void {
+    const { clock, sleepWatch, supervisor, intervalMs, isIdle } = this.#options;
     this.#disarm();
     this.#timer = clock.setTimer(
       () => {
         this.#timer = undefined;
-        supervisor.check(isIdle());
-        if (intervalMs !== false) this.#checkIn(intervalMs);
+        sleepWatch.look();
+        // Late, because the machine slept: what that sets off is asked over new sockets, in a moment.
+        if (this.#timer !== undefined) return;
+        supervisor.check(alsoGood());
+        if (intervalMs !== false) this.#checkIn(intervalMs, isIdle);
       },
       delayMs,
       true,

@@ -49,33 +49,45 @@ export class Interceptors {
   /**
    * Runs the chain as it is now around `send`. An abort, and the end of the connection, end it at once.
    *
-   * @param onChanged called if what is sent, or what comes out, is not what it would be without interceptors
+   * @param onChanged called (for an answer that may be kept) if what is sent, or what comes out, is not what it would be without interceptors
    */
   async run(
     request: PoolRequest,
     send: (request: PoolRequest) => Promise<object>,
-    onChanged: () => void,
+    onChanged: (() => void) | undefined,
     closed: AbortSignal,
   ): Promise<object> {
     const chain = this.#chain;
+    // An answer that may be kept is looked at: what was changed in place is changed, too.
+    const isCacheable = onChanged !== undefined;
+    let text: string | undefined;
     let sent: Sent = "no";
     let answer: object | undefined;
+    const { signal } = request.options;
     const step = (at: number): InterceptorNext => {
-      return async (given) => {
+      const next: InterceptorNext = async (given) => {
         checkRequest(given, request);
         const link = chain[at];
         if (link !== undefined)
           return checkResult(await link.intercept(given, step(at + 1)), given);
-        if (given !== request) onChanged();
+        if (given !== request) onChanged?.();
+        // Its caller was told that it is over, whatever the options are by now.
+        signal?.throwIfAborted();
         // An id is never used twice (1.3).
         const options = sent === "no" ? given.options : { ...given.options, requestId: undefined };
         sent = "unknown";
         answer = await send({ ...given, options });
         sent = "yes";
+        if (isCacheable) text = JSON.stringify(answer);
         return answer as JsonObject;
       };
+      return (given) => {
+        const result = next(given);
+        // Whoever does not wait for it has no use for its failure either.
+        result.catch(() => {});
+        return result;
+      };
     };
-    const { signal } = request.options;
     const result = await withEither([signal, closed], (either) => {
       either.throwIfAborted();
       return untilAborted(either, step(0)(request));
@@ -83,7 +95,7 @@ export class Interceptors {
       const isEnded = closed.aborted && error === closed.reason && error instanceof McpError;
       throw isEnded ? error.forCall(request.method, sent) : error;
     });
-    if (result !== answer) onChanged();
+    if (isCacheable && (result !== answer || JSON.stringify(result) !== text)) onChanged?.();
     return result;
   }
 }

@@ -251,20 +251,21 @@ export class Link {
   }
 
   /** Ends it in good order. Never rejects. */
-  async close(): Promise<void> {
+  async close(reason?: McpError): Promise<void> {
     // First: a server that ends its streams with the session must not be taken for one that was lost.
-    this.#closePeer();
+    this.#closePeer(reason);
     await this.#session?.close();
     await this.#takeDown();
   }
 
-  #closePeer(): void {
+  #closePeer(reason?: McpError): void {
     const { peer, server } = this.#host;
     peer.close(
-      new McpClosedError(
-        `the connection to server "${server}" was closed while this was under way; "sent" says whether it may have run`,
-        { server },
-      ),
+      reason ??
+        new McpClosedError(
+          `the connection to server "${server}" was closed while this was under way; "sent" says whether it may have run`,
+          { server },
+        ),
     );
   }
 

@@ -34,6 +34,8 @@ export type ConnectionState =
   | { readonly name: "draining" }
   | { readonly name: "closed" };
 
+export type ReadyState = ConnectionState & { readonly name: "ready" };
+
 export type ConnectionStateName = ConnectionState["name"];
 
 export const TRANSITIONS: TransitionTable<ConnectionStateName> = {

@@ -1,5 +1,6 @@
 // Keeps one server connected: one state, one attempt at a time, one reconnect shared by all callers.
 
+import { Background } from "../core/background.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpAuthError, type McpError } from "../core/errors.ts";
 import { StateMachine } from "../core/state-machine.ts";
@@ -12,7 +13,7 @@ import type { Link, LinkDependencies, LinkEvents } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
 import { Pace } from "./pace.ts";
 import { TRANSITIONS } from "./state.ts";
-import type { ConnectionState, ConnectionStateName } from "./state.ts";
+import type { ConnectionState, ConnectionStateName, ReadyState } from "./state.ts";
 
 /** After the budget a caller starts an attempt, but not within this time of the last, milliseconds. */
 const MIN_PAUSE_MS = 1_000;
@@ -27,8 +28,6 @@ export interface SupervisorEvents extends Omit<LinkEvents, "onLost" | "onSession
   onSession(session: EraSession, renewed: boolean): Promise<void>;
 }
 
-type ReadyState = ConnectionState & { readonly name: "ready" };
-
 export class Supervisor {
   readonly #server: ResolvedServer;
   readonly #clock: Clock;
@@ -40,7 +39,7 @@ export class Supervisor {
   #everReady = false;
   readonly #ending: AbortController = new AbortController();
   readonly #closed: AbortController = new AbortController();
-  readonly #closing: Set<Promise<void>> = new Set();
+  readonly #background: Background = new Background();
 
   constructor(server: ResolvedServer, dependencies: LinkDependencies, events: SupervisorEvents) {
     const { clock } = dependencies;
@@ -54,7 +53,7 @@ export class Supervisor {
         ...events,
         onLost: (link, reason) => this.#onLost(link, reason),
         onSessionLost: (error) => {
-          const session = this.link?.session;
+          const session = this.currentLink?.session;
           if (session !== undefined) this.renew(session, error);
         },
       },
@@ -202,7 +201,7 @@ export class Supervisor {
     if (state.name !== "ready") return;
     if (state.condition !== "stale" && !(alsoGood && state.condition === "good")) return;
     state.condition = "checking";
-    this.#track(this.#check(state));
+    this.#background.add(this.#check(state));
   }
 
   /** Aborted when no attempt will follow any more: nobody needs to wait for one. */
@@ -236,7 +235,7 @@ export class Supervisor {
       this.#availability.onEnd(() => this.#availability.closed());
     }
     if (live !== undefined) this.#retire(live);
-    while (this.#closing.size > 0) await Promise.all(this.#closing);
+    await this.#background.settled();
   }
 
   // --- attempts ---
@@ -249,9 +248,7 @@ export class Supervisor {
       attempt,
       dispose: () => attempt.abort(this.#availability.closed()),
     });
-    const running = this.#connectOnce(attempt.signal);
-    this.#closing.add(running);
-    void running.finally(() => this.#closing.delete(running));
+    this.#background.add(this.#connectOnce(attempt.signal));
   }
 
   async #connectOnce(signal: AbortSignal): Promise<void> {
@@ -265,7 +262,10 @@ export class Supervisor {
       return;
     }
     this.#availability.lastAttemptEnd = this.#clock.now();
+    // It may have been closed, and the channel may have died, on the way here.
+    if (signal.aborted) return this.#retire(link);
     this.#enterReady(link);
+    if (link.lost !== undefined) this.#onLost(link, link.lost);
   }
 
   #enterReady(link: Link): void {
@@ -342,10 +342,13 @@ export class Supervisor {
   async #check(state: ReadyState): Promise<void> {
     const { link } = state;
     const { session } = link;
+    // Another session since, if a caller's report came first: this one's answer is moot.
+    const isMoot = (): boolean =>
+      this.#machine.current !== state || state.condition !== "checking" || link.session !== session;
     try {
       await session.ping(state.attempt.signal);
     } catch (cause) {
-      if (this.#machine.current !== state || state.condition !== "checking") return;
+      if (isMoot()) return;
       const error = asMcpError(this.#server.name, cause);
       if (session.isSessionLost(cause)) {
         state.condition = "renewing";
@@ -353,7 +356,7 @@ export class Supervisor {
       }
       return this.#onDead(link, error);
     }
-    if (this.#machine.current !== state || state.condition !== "checking") return;
+    if (isMoot()) return;
     state.condition = "good";
     this.#availability.onUp(link);
   }
@@ -362,7 +365,7 @@ export class Supervisor {
     const { link } = state;
     this.#availability.lastError = error;
     const work = this.#connector.renew(link, error, state.attempt.signal);
-    this.#track(work.catch(() => {}));
+    this.#background.add(work.catch(() => {}));
     try {
       await work;
     } catch (cause) {
@@ -379,7 +382,8 @@ export class Supervisor {
     this.#availability.lastError = error;
     // A link over HTTP outlives its session, and is asked again; a channel that does not answer is given up.
     if (link.transport.channel === "exchange") this.#connector.keep(link);
-    else this.#retire(link);
+    else this.#retire(link, this.#availability.givenUp(error));
+    this.#availability.lastAttemptEnd = this.#clock.now();
     this.#onAttemptFailed(error);
   }
 
@@ -389,12 +393,7 @@ export class Supervisor {
     return outcome;
   }
 
-  #retire(link: Link): void {
-    this.#track(link.close());
-  }
-
-  #track(work: Promise<void>): void {
-    this.#closing.add(work);
-    void work.finally(() => this.#closing.delete(work));
+  #retire(link: Link, reason?: McpError): void {
+    this.#background.add(link.close(reason));
   }
 }

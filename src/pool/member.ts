@@ -19,7 +19,7 @@ import type { Clock } from "../core/clock.ts";
 import type { GuardedStore } from "../core/guarded-store.ts";
 import type { McpError } from "../core/errors.ts";
 import type { SleepWatch } from "../core/sleep-watch.ts";
-import { McpClosedError, McpTimeoutError } from "../core/errors.ts";
+import { McpClosedError, McpConfigError, McpTimeoutError } from "../core/errors.ts";
 import { withLimit } from "../core/limit.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
 import type { Implementation, Tool } from "../spec/types.ts";
@@ -74,7 +74,7 @@ export class Member implements CachedSource {
     this.#emit = dependencies.emit;
     this.#onRemoved = dependencies.onRemoved;
     const { pinStore } = dependencies;
-    this.#pins = pinStore && new Pins(name, pinStore);
+    this.#pins = pinStore && new Pins(name, pinStore, dependencies.clock);
     // The pool's own picture is never an old one: it is drawn when there is reason to think that it changed.
     this.#refreshing = new Coalesced(() => this.#fetchTools({ cache: "reload" }).then(() => {}));
     this.connection = new Connection(server, dependencies, {
@@ -136,7 +136,13 @@ export class Member implements CachedSource {
 
   /** @throws {McpConfigError} if it is not withheld with that definition. */
   async acceptTool(tool: WithheldTool): Promise<void> {
-    await this.#pins?.accept(tool);
+    if (this.#pins === undefined) {
+      throw new McpConfigError("nothing is withheld: the pool was made without pin", {
+        server: this.name,
+        path: "tool",
+      });
+    }
+    await this.#pins.accept(tool);
     await this.#showListed();
   }
 
@@ -262,9 +268,11 @@ export class Member implements CachedSource {
   async #showListed(): Promise<void> {
     const pins = this.#pins;
     if (pins === undefined) return this.#setTools(this.#listed);
-    const onWithheld = (tools: readonly WithheldTool[]): void =>
-      this.#emit("tools.withheld", { server: this.name, tools });
-    this.#setTools(await pins.screen(this.#listed, onWithheld));
+    let news: readonly WithheldTool[] = [];
+    this.#setTools(await pins.screen(this.#listed, (tools) => (news = tools)));
+    // Told when it is so: who hears of it cannot call them any more.
+    if (news.length === 0 || this.#isClosed) return;
+    this.#emit("tools.withheld", { server: this.name, tools: news });
   }
 
   #setTools(tools: readonly PoolTool[]): void {

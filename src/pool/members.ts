@@ -4,6 +4,7 @@ import { closest } from "fastest-levenshtein";
 import { checkServerName } from "../catalog/names.ts";
 import { resolveServer } from "../connection/options.ts";
 import type { ConnectionOptions } from "../connection/config-types.ts";
+import { Background } from "../core/background.ts";
 import { McpConfigError } from "../core/errors.ts";
 import { excerpt } from "../core/redact.ts";
 import { Member } from "./member.ts";
@@ -15,7 +16,7 @@ export class Members {
   readonly #byName: Map<string, Member> = new Map();
   readonly #defaults: ConnectionOptions;
   readonly #dependenciesFor: (server: string) => MemberDependencies;
-  readonly #removing: Set<Promise<void>> = new Set();
+  readonly #removing: Background = new Background();
 
   constructor(
     defaults: ConnectionOptions,
@@ -83,11 +84,12 @@ export class Members {
     this.#byName.delete(member.name);
     const removal = member.close(drainMs);
     this.#removing.add(removal);
-    return removal.finally(() => this.#removing.delete(removal));
+    return removal;
   }
 
   async closeAll(drainMs: number): Promise<void> {
-    await Promise.all([...this.all.map((member) => member.close(drainMs)), ...this.#removing]);
+    for (const member of this.all) this.#removing.add(member.close(drainMs));
+    await this.#removing.settled();
   }
 
   find(name: string): Member | undefined {

@@ -1,6 +1,6 @@
 // What can be said of a server at this instant.
 
-import type { ConnectionCounts, ServerDescription } from "../connection/connection.ts";
+import type { ConnectionCounts, ServerDescription } from "../connection/description.ts";
 import type { ConnectionStateName } from "../connection/state.ts";
 import type { McpErrorJson } from "../core/errors.ts";
 import type { CircuitState } from "../resilience/breaker.ts";

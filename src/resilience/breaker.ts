@@ -52,7 +52,10 @@ export class Breaker {
   tryPass(now: number): boolean {
     const state = this.#state;
     if (state.name === "closed") return true;
-    if (now < state.until || state.probeSince !== undefined) return false;
+    if (now < state.until) return false;
+    // A probe that takes its time says nothing, and must not keep the others out: then another one goes.
+    const { openMs } = this.#options;
+    if (state.probeSince !== undefined && now - state.probeSince < openMs) return false;
     this.#state = { ...state, probeSince: now };
     return true;
   }

@@ -15,6 +15,9 @@ export const BUDGET_WINDOW_SECONDS = 10;
 
 const SECOND_MS = 1_000;
 
+/** Retries are counted over one second more: a ring of whole seconds covers less than its length. */
+const RING_SECONDS = BUDGET_WINDOW_SECONDS + 1;
+
 /** Counts in a ring of seconds. */
 export class RetryBudget {
   readonly #options: RetryBudgetOptions;
@@ -40,7 +43,8 @@ export class RetryBudget {
   tryTake(): boolean {
     this.#moveTo(secondOf(this.#clock.now()));
     const { share, perSecond } = this.#options;
-    const allowed = share * sum(this.#calls) + perSecond * BUDGET_WINDOW_SECONDS;
+    const oldest = this.#calls[slotOf(this.#second - BUDGET_WINDOW_SECONDS)] ?? 0;
+    const allowed = share * (sum(this.#calls) - oldest) + perSecond * BUDGET_WINDOW_SECONDS;
     if (sum(this.#retries) + 1 > allowed) return false;
     this.#count(this.#retries);
     return true;
@@ -48,7 +52,7 @@ export class RetryBudget {
 
   #moveTo(second: number): void {
     // Seconds without a call are forgotten as well; after a whole window nothing is left.
-    const passed = Math.min(second - this.#second, BUDGET_WINDOW_SECONDS);
+    const passed = Math.min(second - this.#second, RING_SECONDS);
     for (let back = 0; back < passed; back++) {
       const slot = slotOf(second - back);
       this.#calls[slot] = 0;
@@ -68,11 +72,11 @@ function secondOf(timeMs: number): number {
 }
 
 function slotOf(second: number): number {
-  return ((second % BUDGET_WINDOW_SECONDS) + BUDGET_WINDOW_SECONDS) % BUDGET_WINDOW_SECONDS;
+  return ((second % RING_SECONDS) + RING_SECONDS) % RING_SECONDS;
 }
 
 function zeros(): number[] {
-  return Array.from({ length: BUDGET_WINDOW_SECONDS }, () => 0);
+  return Array.from({ length: RING_SECONDS }, () => 0);
 }
 
 function sum(ring: readonly number[]): number {

@@ -20,6 +20,7 @@ export class ManualClock implements Clock {
   nextRandom: number | (() => number) = 0.5;
   readonly #timers: Set<Armed> = new Set();
   #now: number;
+  #sleptMs = 0;
   #count = 0;
 
   constructor(startMs = 1_000_000) {
@@ -31,7 +32,7 @@ export class ManualClock implements Clock {
   }
 
   wallTime(): number {
-    return 1_700_000_000_000 + this.#now;
+    return 1_700_000_000_000 + this.#now + this.#sleptMs;
   }
 
   setTimer(callback: () => void, delayMs: number, background = false): Timer {
@@ -89,6 +90,11 @@ export class ManualClock implements Clock {
   /** Time passes without any timer being served, as while a laptop sleeps. */
   jump(ms: number): void {
     this.#now += ms;
+  }
+
+  /** The same where the monotonic clock sleeps too, as on Linux: only the wall clock has moved on. */
+  sleep(ms: number): void {
+    this.#sleptMs += ms;
   }
 
   #fire(timer: Armed): void {

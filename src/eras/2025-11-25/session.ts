@@ -8,6 +8,7 @@ import { HEADER_MISMATCH, METHOD_NOT_FOUND, UNSUPPORTED_VERSION } from "../../js
 import type { HeaderList } from "../../jsonrpc/transport.ts";
 import type { Implementation, LogLevel, ServerCapabilities } from "../../spec/types.ts";
 import type { SessionVersion } from "../../spec/versions.ts";
+import { PING_MS } from "../change-pace.ts";
 import type { Agreement, EraHost, EraRequest, EraSession, ListKind } from "../era.ts";
 import { ChangeStream } from "./changes.ts";
 import { initialize } from "./handshake.ts";
@@ -121,10 +122,11 @@ class SessionEraSession implements EraSession {
 
   async ping(signal: AbortSignal): Promise<void> {
     const { peer, handshakeMs } = this.#host;
+    const limitMs = Math.min(handshakeMs, PING_MS);
     await peer
       .request({
         method: "ping",
-        limits: { silenceMs: handshakeMs, totalMs: handshakeMs },
+        limits: { silenceMs: limitMs, totalMs: limitMs },
         signal,
         cancel: "close",
       })

@@ -17,6 +17,7 @@ import {
   UNSUPPORTED_VERSION,
 } from "../../jsonrpc/messages.ts";
 import { LOG_LEVELS } from "../../spec/types.ts";
+import { PING_MS } from "../change-pace.ts";
 import type { RequestId } from "../../jsonrpc/messages.ts";
 import type { CallLimits } from "../../jsonrpc/run-call.ts";
 import type {
@@ -163,7 +164,8 @@ class StatelessSession implements EraSession, Line {
 
   async ping(signal: AbortSignal): Promise<void> {
     const { handshakeMs } = this.host;
-    const limits = { silenceMs: handshakeMs, totalMs: handshakeMs };
+    const limitMs = Math.min(handshakeMs, PING_MS);
+    const limits = { silenceMs: limitMs, totalMs: limitMs };
     try {
       const result = await discover(this.host, this.#envelope, { limits, signal });
       if (isDiscoverResult(result)) this.#known = readDiscovered(result);

@@ -25,7 +25,7 @@ type Stage = "queued" | "written" | "answered" | "lingering" | "over";
 type BodyMode = "message" | "excerpt" | "events" | "drain" | "redirect";
 
 /** A server that was not heard of for longer may have closed its idle sockets meanwhile, milliseconds. */
-const QUIET_MS = 1;
+const QUIET_MS = 0.25;
 
 /** undici wants a reason; it is never shown. */
 const ABANDONED = new Error("the exchange is over");
