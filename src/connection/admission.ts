@@ -42,7 +42,6 @@ export class Admission {
   readonly breaker: Breaker;
   readonly budget: RetryBudget;
   readonly #server: ResolvedServer;
-  readonly #clock: Clock;
   readonly #events: AdmissionEvents;
   /** Why the breaker is open. */
   #lastFailure: McpError | undefined;
@@ -50,9 +49,8 @@ export class Admission {
 
   constructor(server: ResolvedServer, clock: Clock, events: AdmissionEvents) {
     this.#server = server;
-    this.#clock = clock;
     this.#events = events;
-    this.limiter = new Limiter(server.limits);
+    this.limiter = new Limiter(server.limits, clock);
     this.breaker = new Breaker(server.breaker, clock);
     this.budget = new RetryBudget(server.retryBudget, clock);
   }
@@ -85,7 +83,6 @@ export class Admission {
     }
     const limitMs = Math.min(timeouts.queueMs, applicant.totalTimeoutMs);
     await this.limiter.enter({
-      clock: this.#clock,
       limitMs,
       signal: applicant.signal,
       onLimit: () =>

@@ -43,6 +43,24 @@ export class LinkedList<T extends ListItem> {
     return true;
   }
 
+  /** Takes out the one that was added first. */
+  takeFirst(): T | undefined {
+    if (this.isEmpty) return undefined;
+    const first = this.#ends.next as T;
+    LinkedList.remove(first);
+    return first;
+  }
+
+  /** In the order of adding; what is taken out meanwhile must be the current one or none. */
+  *[Symbol.iterator](): Generator<T> {
+    let item = this.#ends.next;
+    while (item !== undefined && item !== this.#ends) {
+      const { next }: ListItem = item;
+      yield item as T;
+      item = next;
+    }
+  }
+
   /** Takes all out. */
   takeAll(): T[] {
     const items: T[] = [];

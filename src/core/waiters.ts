@@ -46,15 +46,6 @@ export class Waiters<T> {
     });
   }
 
-  /** The one that has waited longest; false if nobody waits. */
-  resolveNext(value: T): boolean {
-    for (const waiter of this.#waiting) {
-      waiter.resolve(value);
-      return true;
-    }
-    return false;
-  }
-
   resolveAll(value: T): void {
     for (const waiter of [...this.#waiting]) waiter.resolve(value);
   }

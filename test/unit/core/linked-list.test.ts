@@ -43,3 +43,22 @@ test("an item that was removed can be added again, to another list too", () => {
   expect(list.isEmpty).toBe(true);
   expect(other.takeAll()).toEqual(items);
 });
+
+test("the first one is taken out, and nothing of an empty list", () => {
+  const { list } = filled(2);
+  expect([list.takeFirst()?.n, list.takeFirst()?.n, list.takeFirst()]).toEqual([0, 1, undefined]);
+  expect(list.isEmpty).toBe(true);
+  list.add(new Item(7));
+  expect(list.takeFirst()?.n).toBe(7);
+});
+
+test("walked through in order, also when the current one is taken out on the way", () => {
+  const { list } = filled(4);
+  const seen: number[] = [];
+  for (const item of list) {
+    seen.push(item.n);
+    if (item.n % 2 === 0) LinkedList.remove(item);
+  }
+  expect(seen).toEqual([0, 1, 2, 3]);
+  expect([...list].map(({ n }) => n)).toEqual([1, 3]);
+});

@@ -8,10 +8,10 @@ const LIMIT_MS = 100;
 
 function setup(inFlight: number, queued: number) {
   const clock = new ManualClock();
-  const limiter = new Limiter({ inFlight, queued });
+  const limiter = new Limiter({ inFlight, queued }, clock);
   const enter = (signal?: AbortSignal, limitMs = LIMIT_MS): Promise<void> => {
     const onLimit = (): Error => new Error("too long");
-    const entering = limiter.enter({ clock, limitMs, signal, onLimit });
+    const entering = limiter.enter({ limitMs, signal, onLimit });
     entering.catch(() => {});
     return entering;
   };
