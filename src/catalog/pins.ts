@@ -6,11 +6,15 @@ import diff from "microdiff";
 import type { Difference } from "microdiff";
 import { McpConfigError } from "../core/errors.ts";
 import { withLimit } from "../core/limit.ts";
+import { excerpt } from "../core/redact.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Tool } from "../spec/types.ts";
 import type { PoolTool } from "./pool-tool.ts";
 
-/** Keeps strings by key, synchronously or not; a `Map` fits. Give one that lasts: what is forgotten is trusted anew. */
+/**
+ * Keeps strings by key, synchronously or not; a `Map` fits. Give one that lasts: what is forgotten is trusted anew.
+ * `set` is called once at a time, so that a file that is read, changed and written keeps all of them.
+ */
 export interface PinStore {
   get(key: string): string | undefined | null | Promise<string | undefined | null>;
   set(key: string, value: string): unknown;
@@ -59,6 +63,9 @@ const PINNED_KEYS = [
   "outputSchema",
   "annotations",
 ] as const;
+
+/** By store: when the last write is done. A store may serve several servers, and pools. */
+const writing: WeakMap<PinStore, Promise<unknown>> = new WeakMap();
 
 /** How long the store may take for one answer, milliseconds. */
 const PATIENCE_MS = 5_000;
@@ -138,11 +145,12 @@ export class Pins {
     // Somebody else may have accepted it meanwhile.
     if (pin?.fingerprint !== fingerprint) {
       const known = pin;
-      // That it has changed is certain, whether the store can be asked or not.
+      // That it has changed is certain, whether the store can be asked or not, and has lost it or not.
       pin = await this.#read(tool.name).catch((error: unknown) => {
         if (known === undefined) throw error;
         return known;
       });
+      pin ??= known;
     }
     if (pin === undefined) {
       await this.#pin(tool.name, { fingerprint, definition });
@@ -178,7 +186,14 @@ export class Pins {
   }
 
   async #pin(tool: string, pin: Pin): Promise<void> {
-    await this.#ask("written", () => this.#store.set(this.#keyOf(tool), JSON.stringify(pin)));
+    const write = (): Promise<unknown> =>
+      this.#ask("written", () => this.#store.set(this.#keyOf(tool), JSON.stringify(pin)));
+    const written = (writing.get(this.#store) ?? Promise.resolve()).then(write);
+    writing.set(
+      this.#store,
+      written.catch(() => {}),
+    );
+    await written;
     this.#known.set(tool, pin);
   }
 
@@ -194,8 +209,9 @@ export class Pins {
   }
 
   #failure(problem: string, cause?: unknown): McpConfigError {
+    const reason = cause instanceof Error ? ` (${excerpt(cause.message, 200)})` : "";
     return new McpConfigError(
-      `the store of pinned tools (pin) ${problem}: the tools of server "${this.#server}" cannot be verified and are not shown`,
+      `the store of pinned tools (pin) ${problem}${reason}: the tools of server "${this.#server}" cannot be verified and are not shown`,
       { server: this.#server, path: "pin", cause },
     );
   }

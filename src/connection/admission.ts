@@ -8,6 +8,7 @@ import {
   McpTimeoutError,
 } from "../core/errors.ts";
 import type { McpError } from "../core/errors.ts";
+import { describeRequest } from "../jsonrpc/pending.ts";
 import { Breaker } from "../resilience/breaker.ts";
 import { Limiter } from "../resilience/limiter.ts";
 import { RetryBudget } from "../resilience/retry-budget.ts";
@@ -16,6 +17,8 @@ import type { ResolvedServer } from "./options.ts";
 /** As much of a call as decides how long it may wait. */
 export interface Applicant {
   readonly method: string;
+  /** What it is about, for messages: a tool's name. */
+  readonly subject: string | undefined;
   readonly totalTimeoutMs: number;
   readonly signal: AbortSignal | undefined;
 }
@@ -119,7 +122,7 @@ export class Admission {
     if (this.breaker.onAnswer()) this.#events.onCircuitClosed();
   }
 
-  circuitOpen(method: string): McpCircuitOpenError {
+  circuitOpen(method: string, subject: string | undefined): McpCircuitOpenError {
     const { name, breaker } = this.#server;
     const { openForMs } = this.breaker;
     const when =
@@ -127,8 +130,8 @@ export class Admission {
         ? `the next try is in ${Math.ceil(openForMs / 1_000)} s`
         : "one call is being tried now";
     return new McpCircuitOpenError(
-      `${method} was not sent to server "${name}": ${breaker.failures} or more calls in a row lost their connection; ${when}, or call connect() (last: ${this.#lastFailure?.message ?? "unknown"})`,
-      { server: name, method, retryAfterMs: openForMs, cause: this.#lastFailure },
+      `${describeRequest(method, subject)} was not sent to server "${name}": calls in a row (${breaker.failures}, or one that tried it again) lost their connection or met 502, 503 or 504; ${when}, or call connect() (last: ${this.#lastFailure?.message ?? "unknown"})`,
+      { server: name, method, retryAfterMs: Math.ceil(openForMs), cause: this.#lastFailure },
     );
   }
 
@@ -140,18 +143,18 @@ export class Admission {
     );
   }
 
-  #overloaded({ method }: Applicant, why: string): McpOverloadedError {
+  #overloaded({ method, subject }: Applicant, why: string): McpOverloadedError {
     const { name } = this.#server;
     return new McpOverloadedError(
-      `${method} was not sent to server "${name}": ${why}. Ask for less at once, or raise limits.inFlight or limits.queued`,
+      `${describeRequest(method, subject)} was not sent to server "${name}": ${why}. Ask for less at once, or raise limits.inFlight or limits.queued`,
       { server: name, method },
     );
   }
 
-  #outOfTime({ method, totalTimeoutMs }: Applicant): McpTimeoutError {
+  #outOfTime({ method, subject, totalTimeoutMs }: Applicant): McpTimeoutError {
     const { name, limits } = this.#server;
     return new McpTimeoutError(
-      `${method} waited for one of the ${limits.inFlight} places of server "${name}" for all of its total limit of ${totalTimeoutMs} ms; it was not sent`,
+      `${describeRequest(method, subject)} waited for one of the ${limits.inFlight} places of server "${name}" for all of its total limit of ${totalTimeoutMs} ms; it was not sent`,
       { server: name, method, limit: "total", timeoutMs: totalTimeoutMs },
     );
   }

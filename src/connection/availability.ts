@@ -1,7 +1,7 @@
 // Who waits for a connection, for how long, and what they are told when it does not come.
 
 import type { Clock } from "../core/clock.ts";
-import { McpClosedError, McpConnectionError } from "../core/errors.ts";
+import { McpClosedError, McpConnectionError, McpTimeoutError } from "../core/errors.ts";
 import type { McpError } from "../core/errors.ts";
 import { Waiters } from "../core/waiters.ts";
 import type { Link } from "./link.ts";
@@ -110,6 +110,15 @@ export class Availability {
       {
         server: name,
       },
+    );
+  }
+
+  /** A link that is ready by name did not answer when it was asked whether it lives. */
+  silent(cause: McpTimeoutError): McpTimeoutError {
+    const { name } = this.#server;
+    return new McpTimeoutError(
+      `server "${name}" did not answer a health check (${cause.method}) within ${cause.timeoutMs} ms (timeouts.handshakeMs, at most 20 s); it is connected anew`,
+      { server: name, limit: "silence", timeoutMs: cause.timeoutMs, retryable: true, cause },
     );
   }
 

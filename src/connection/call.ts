@@ -245,8 +245,10 @@ export class CallRunner {
       tally.replays === 0
         ? "it may have run once, and was not repeated"
         : `it was repeated, as it may be, and may have run up to ${tally.replays + 1} times`;
+    const isAlways = call.options.replay === "always";
+    const advice = isAlways ? "" : ', or pass replay: "always" if repeating it is harmless';
     return new McpOutcomeUnknownError(
-      `${describeRequest(call.method, call.tool?.name)} was sent to server "${this.#server}" and its answer was lost: ${ran}. Check before you call again, or pass replay: "always" if repeating it is harmless (${cause.message})`,
+      `${describeRequest(call.method, call.tool?.name)} was sent to server "${this.#server}" and its answer was lost: ${ran}. Check before you call again${advice} (${cause.message})`,
       { server: this.#server, method: call.method, sent: cause.sent, cause },
     );
   }

@@ -65,7 +65,8 @@ export class Connection {
   #reconnects = 0;
   #latencyMs: number | undefined;
   #description: ServerDescription | undefined;
-  #onIdle: (() => void) | undefined;
+  /** While it drains: a call has ended. */
+  #onEnded: (() => void) | undefined;
 
   constructor(
     server: ResolvedServer,
@@ -114,7 +115,13 @@ export class Connection {
       intervalMs: server.healthCheckIntervalMs,
       isIdle: () => this.#inFlight === 0,
     });
-    this.#admission = new Admission(server, this.#clock, events);
+    this.#admission = new Admission(server, this.#clock, {
+      onCircuitOpened: (error, forMs) => {
+        this.noteError(error);
+        events.onCircuitOpened(error, forMs);
+      },
+      onCircuitClosed: () => events.onCircuitClosed(),
+    });
     this.#runner = new CallRunner({
       clock: this.#clock,
       server: server.name,
@@ -132,6 +139,11 @@ export class Connection {
     return this.#supervisor.lastError;
   }
 
+  /** Why it is of no use, although it is connected. */
+  noteError(error: McpError): void {
+    this.#supervisor.lastError = error;
+  }
+
   /** Of the session that holds, or the last one that did; `undefined` before the first. */
   get description(): ServerDescription | undefined {
     return this.#description;
@@ -147,12 +159,11 @@ export class Connection {
       calls: this.#calls,
       succeeded: this.#succeeded,
       failed: this.#failed,
-      inFlight: this.#inFlight,
+      inFlight: this.#inFlight - this.#admission.limiter.queuedCount,
       queued: this.#admission.limiter.queuedCount,
       replays: this.#counters.replays,
-      renewals: this.#supervisor.renewalCount,
+      ...this.#supervisor.counts,
       reconnects: this.#reconnects,
-      crashes: this.#supervisor.crashCount,
     };
   }
 
@@ -218,7 +229,7 @@ export class Connection {
     return run.finally(() => {
       if (!isUnderWay) return;
       this.#intercepted -= 1;
-      if (this.#onIdle !== undefined) this.#checkIdle();
+      this.#onEnded?.();
     });
   }
 
@@ -258,7 +269,7 @@ export class Connection {
         const tookMs = this.#clock.now() - call.startedAt;
         const mean = this.#latencyMs ?? tookMs;
         this.#latencyMs = mean + (tookMs - mean) * LATENCY_WEIGHT;
-        if (this.#onIdle !== undefined) this.#checkIdle();
+        this.#onEnded?.();
         return result;
       },
       (error: unknown) => {
@@ -270,10 +281,10 @@ export class Connection {
   }
 
   /** The breaker says no: it is no probe that has ended, and must not end one. */
-  #refuse({ method, options }: Call): Promise<never> {
+  #refuse({ method, options, tool }: Call): Promise<never> {
     this.#admission.leave(method);
     const { signal } = options;
-    const error = signal?.aborted ? signal.reason : this.#admission.circuitOpen(method);
+    const error = signal?.aborted ? signal.reason : this.#admission.circuitOpen(method, tool?.name);
     return Promise.reject(this.#countFailed(error) as Error);
   }
 
@@ -287,9 +298,10 @@ export class Connection {
   }
 
   async #runLater(call: Call): Promise<object> {
-    const { method, totalTimeoutMs, options } = call;
+    const { method, totalTimeoutMs, options, tool } = call;
+    const { signal } = options;
     try {
-      await this.#admission.enter({ method, totalTimeoutMs, signal: options.signal });
+      await this.#admission.enter({ method, subject: tool?.name, totalTimeoutMs, signal });
     } catch (error) {
       throw this.#countFailed(error);
     }
@@ -298,7 +310,7 @@ export class Connection {
 
   #countFailed(error: unknown): unknown {
     this.#failed += 1;
-    if (this.#onIdle !== undefined) this.#checkIdle();
+    this.#onEnded?.();
     return error;
   }
 
@@ -363,7 +375,9 @@ export class Connection {
     this.#admission.close();
     if (!this.#isIdle && drainMs > 0) {
       const idle = new AbortController();
-      this.#onIdle = () => idle.abort();
+      this.#onEnded = () => {
+        if (this.#isIdle) idle.abort();
+      };
       await delay(this.#clock, drainMs, { signal: idle.signal }).catch(() => {});
     }
     await this.#supervisor.close();
@@ -371,10 +385,6 @@ export class Connection {
 
   get #inFlight(): number {
     return this.#calls - this.#succeeded - this.#failed;
-  }
-
-  #checkIdle(): void {
-    if (this.#isIdle) this.#onIdle?.();
   }
 
   get #isIdle(): boolean {

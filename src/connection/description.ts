@@ -8,9 +8,9 @@ export interface ConnectionCounts {
   calls: number;
   succeeded: number;
   failed: number;
-  /** Begun and not settled: under way, or waiting for a place. */
+  /** Begun and not settled, those in the queue apart. */
   inFlight: number;
-  /** Of these, those that wait for a place. */
+  /** Waiting for a place. */
   queued: number;
   /** Second executions risked, where that was allowed. */
   replays: number;

@@ -2,7 +2,7 @@
 
 import { Background } from "../core/background.ts";
 import type { Clock } from "../core/clock.ts";
-import { McpAuthError, type McpError } from "../core/errors.ts";
+import { McpAuthError, McpTimeoutError, type McpError } from "../core/errors.ts";
 import { StateMachine } from "../core/state-machine.ts";
 import type { EraSession } from "../eras/era.ts";
 import { asMcpError, isWorthRetrying, unsent } from "./attempt-error.ts";
@@ -79,11 +79,11 @@ export class Supervisor {
   get lastError(): McpError | undefined {
     return this.#availability.lastError;
   }
-  get renewalCount(): number {
-    return this.#connector.renewalCount;
+  set lastError(error: McpError) {
+    this.#availability.lastError = error;
   }
-  get crashCount(): number {
-    return this.#crashes.total;
+  get counts(): { renewals: number; crashes: number } {
+    return { renewals: this.#connector.renewalCount, crashes: this.#crashes.total };
   }
 
   /** The link, if it can be used this instant; `currentLink` also while it is checked or renewed. */
@@ -354,7 +354,8 @@ export class Supervisor {
         state.condition = "renewing";
         return this.#renew(state, error);
       }
-      return this.#onDead(link, error);
+      const isSilent = error instanceof McpTimeoutError;
+      return this.#onDead(link, isSilent ? this.#availability.silent(error) : error);
     }
     if (isMoot()) return;
     state.condition = "good";

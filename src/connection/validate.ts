@@ -178,7 +178,7 @@ export function checkShape(
       path: where,
     });
   }
-  const expected = issue.type === "custom" ? issue.message : `must be ${inWords(issue.expected)}`;
+  const expected = issue.type === "custom" ? issue.message : `must be ${wordsFor(issue)}`;
   const isSecret = keys.some((key) => key === "env" || key === "headers" || key === "args");
   const { input } = issue;
   if (issue.type === "picklist" && typeof input === "string" && !isSecret) {
@@ -196,6 +196,10 @@ export function checkShape(
   }
   const given = describe(input, isSecret);
   throw new McpConfigError(`${where} ${expected}, not ${given}`, { path: where });
+}
+
+function wordsFor(issue: v.BaseIssue<unknown>): string {
+  return issue.type === "integer" ? "a whole number" : inWords(issue.expected);
 }
 
 /** valibot's notation, in words. */

@@ -1,6 +1,7 @@
 // What a caller says about one call, checked at the door: cheap enough for every call.
 
 import type { CachedCallOptions } from "../catalog/pages.ts";
+import type { WithheldTool } from "../catalog/pins.ts";
 import type { CallOptions } from "../connection/call.ts";
 import * as v from "valibot";
 import { checkShape, describe, mapOf, suggestKey } from "../connection/validate.ts";
@@ -98,6 +99,16 @@ export function checkMethod(method: unknown): void {
   checkString("method", method);
   if (typeof method !== "string" || method === method.trim()) return;
   throw new McpConfigError("method must not begin or end with white space", { path: "method" });
+}
+
+/** @throws {McpConfigError} unless it is one of `withheldTools`, or was. */
+export function checkWithheld(tool: unknown): void {
+  const { name, server, fingerprint } = (isObject(tool) ? tool : {}) as Partial<WithheldTool>;
+  if ([name, server, fingerprint].every((one) => typeof one === "string")) return;
+  throw new McpConfigError(
+    `acceptTool takes one of the pool's withheldTools, not ${describe(tool)}`,
+    { path: "tool" },
+  );
 }
 
 const aSignal = v.optional(v.instance(AbortSignal));

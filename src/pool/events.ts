@@ -15,7 +15,7 @@ export interface PoolEvents {
   /** Given up: only `connect()` tries again. */
   "server.failed": { server: string; error: McpError };
   "server.auth-required": { server: string; error: McpError };
-  /** Calls in a row lost their connection, `error` the last: for `forMs` milliseconds nothing is sent. */
+  /** Calls in a row lost their connection or met 502, 503 or 504, `error` the last: for `forMs` milliseconds nothing is sent. */
   "server.circuit-opened": { server: string; error: McpError; forMs: number };
   /** A call was answered again, or `connect()` was called. */
   "server.circuit-closed": { server: string };

@@ -17,9 +17,8 @@ import { addressOf } from "../connection/target.ts";
 import type { ConnectionStateName } from "../connection/state.ts";
 import type { Clock } from "../core/clock.ts";
 import type { GuardedStore } from "../core/guarded-store.ts";
-import type { McpError } from "../core/errors.ts";
 import type { SleepWatch } from "../core/sleep-watch.ts";
-import { McpClosedError, McpConfigError, McpTimeoutError } from "../core/errors.ts";
+import { McpClosedError, McpConfigError, McpError, McpTimeoutError } from "../core/errors.ts";
 import { withLimit } from "../core/limit.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
 import type { Implementation, Tool } from "../spec/types.ts";
@@ -137,10 +136,13 @@ export class Member implements CachedSource {
   /** @throws {McpConfigError} if it is not withheld with that definition. */
   async acceptTool(tool: WithheldTool): Promise<void> {
     if (this.#pins === undefined) {
-      throw new McpConfigError("nothing is withheld: the pool was made without pin", {
-        server: this.name,
-        path: "tool",
-      });
+      throw new McpConfigError(
+        "acceptTool takes one of withheldTools, and nothing is withheld: the pool was made without pin",
+        {
+          server: this.name,
+          path: "tool",
+        },
+      );
     }
     await this.#pins.accept(tool);
     await this.#showListed();
@@ -222,6 +224,9 @@ export class Member implements CachedSource {
     this.#loading = loading;
     loading.catch((cause: unknown) => {
       if (this.#loading === loading) this.#loading = undefined;
+      if (cause instanceof McpError && !(cause instanceof McpClosedError)) {
+        this.connection.noteError(cause);
+      }
       this.#warnUnlessClosed(cause);
     });
     return loading;

@@ -7,6 +7,7 @@ import type { ConnectionOptions } from "../connection/config-types.ts";
 import { Background } from "../core/background.ts";
 import { McpConfigError } from "../core/errors.ts";
 import { excerpt } from "../core/redact.ts";
+import { checkObject } from "./call-options.ts";
 import { Member } from "./member.ts";
 import type { MemberDependencies } from "./member.ts";
 
@@ -66,9 +67,17 @@ export class Members {
     return member;
   }
 
+  /** @throws {McpConfigError} for the first that is wrong. */
+  addAll(configs: Readonly<Record<string, unknown>>): void {
+    for (const [name, config] of Object.entries(configs)) this.add(name, config);
+  }
+
   /** If it cannot be reached it is not added. */
-  async addAndConnect(name: string, config: unknown): Promise<void> {
-    const member = this.add(name, config);
+  async addAndConnect(name: string, server: unknown, options: object): Promise<void> {
+    checkObject("options", options);
+    const config = typeof server === "string" || server instanceof URL ? { url: server } : server;
+    checkObject(`servers.${name}`, config);
+    const member = this.add(name, { ...(config as object), ...options });
     if (member.server.lazy || member.server.disabled) return;
     try {
       await member.connect();

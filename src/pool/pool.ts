@@ -31,6 +31,7 @@ import type {
   Root,
 } from "../spec/types.ts";
 import {
+  type ToolCallOptions,
   checkCallOptions,
   checkEvent,
   checkFunction,
@@ -39,10 +40,9 @@ import {
   checkObject,
   checkOptions,
   checkString,
-  DEFAULT_DRAIN_MS,
+  checkWithheld,
   toDrainMs,
 } from "./call-options.ts";
-import type { ToolCallOptions } from "./call-options.ts";
 import { CapabilityCalls } from "./capability-calls.ts";
 import { connectAll } from "./connect-all.ts";
 import type { ConnectReport } from "./connect-all.ts";
@@ -95,11 +95,11 @@ export class McpClientPool implements AsyncDisposable {
     });
     const cache = new ResponseCache({ store: cacheStore, clock, onWarning });
     const interceptors = this.#interceptors;
-    const shared = { clock, cache, store: cache.store, clientInfo, interceptors, pinStore };
     const sleepWatch = new SleepWatch(clock);
+    const { store } = cache;
+    const shared = { clock, cache, store, clientInfo, interceptors, pinStore, sleepWatch };
     this.#members = new Members(this.#options.defaults, (server) => ({
       ...shared,
-      sleepWatch,
       handlers: this.#handlers.for(server),
       catalog: this.#catalog,
       emit: (event, payload) => this.#emit(event, payload),
@@ -112,9 +112,7 @@ export class McpClientPool implements AsyncDisposable {
     this.#listings = new Listings(this.#members, onWarning);
     this.#capabilityCalls = new CapabilityCalls(this.#members, this.#listings);
     this.#toolCalls = new ToolCalls(this.#members, this.#catalog, clock);
-    for (const [name, config] of Object.entries(this.#options.servers)) {
-      this.#members.add(name, config);
-    }
+    this.#members.addAll(this.#options.servers);
   }
 
   // --- servers ---
@@ -146,10 +144,7 @@ export class McpClientPool implements AsyncDisposable {
     options: Omit<HttpServerConfig, "url"> | ServerOptions = {},
   ): Promise<void> {
     this.#checkOpen();
-    checkObject("options", options);
-    const given = typeof server === "string" || server instanceof URL ? { url: server } : server;
-    checkObject(`servers.${name}`, given);
-    await this.#members.addAndConnect(name, { ...given, ...options });
+    await this.#members.addAndConnect(name, server, options);
   }
 
   /** Lets its calls in flight end, at most `drainMs` (default 5,000), then closes it and drops its tools. */
@@ -157,7 +152,7 @@ export class McpClientPool implements AsyncDisposable {
     this.#checkOpen();
     checkOptions("close", options);
     const member = this.#members.find(name) ?? this.#members.get(name);
-    await this.#members.remove(member, options.drainMs ?? DEFAULT_DRAIN_MS);
+    await this.#members.remove(member, toDrainMs(options.drainMs));
   }
 
   /** Every server as it is now, in the order in which they were added. */
@@ -203,7 +198,7 @@ export class McpClientPool implements AsyncDisposable {
    */
   async acceptTool(tool: WithheldTool): Promise<void> {
     this.#checkOpen();
-    checkObject("tool", tool ?? null);
+    checkWithheld(tool);
     await this.#members.get(tool.server).acceptTool(tool);
   }
 
@@ -369,9 +364,7 @@ export class McpClientPool implements AsyncDisposable {
 
   /**
    * Puts `interceptor` around every request that is sent from now on, inside those that are there already. Retries,
-   * and waiting for a connection, happen inside `next`; its limits begin there too.
-   *
-   * @returns the function that removes it.
+   * and waiting for a connection, happen inside `next`; its limits begin there too. Returns what removes it.
    */
   use(interceptor: Interceptor): () => void {
     checkFunction("the interceptor", interceptor);

@@ -58,6 +58,7 @@ test("the tarball holds the code, its types and the documents, and nothing else"
     "docs/PROTOCOL.md",
     "docs/RELIABILITY.md",
     "examples/approval.ts",
+    "examples/file-pins.ts",
     "examples/redaction.ts",
     "examples/timing.ts",
     "package.json",

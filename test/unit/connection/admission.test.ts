@@ -66,7 +66,7 @@ describe("the queue (fault 52)", () => {
     expect(connected.connection.counts).toMatchObject({
       calls: 3,
       failed: 1,
-      inFlight: 2,
+      inFlight: 1,
       queued: 1,
     });
     expect(calls().length).toBe(1);
@@ -169,11 +169,11 @@ describe("a place", () => {
     const first = watch(ask(connected));
     const second = watch(ask(connected));
     await connected.clock.run(3_000);
-    expect(connected.connection.counts).toMatchObject({ inFlight: 2, queued: 1 });
+    expect(connected.connection.counts).toMatchObject({ inFlight: 1, queued: 1 });
     backend.start = () => undefined;
     faults = [(sent) => sent.fail(new McpHttpError("busy", { status: 429, retryAfterMs: 20_000 }))];
     await connected.clock.run(15_000);
-    expect(connected.connection.counts).toMatchObject({ inFlight: 2, queued: 1 });
+    expect(connected.connection.counts).toMatchObject({ inFlight: 1, queued: 1 });
     expect(calls().length).toBe(1);
     await connected.clock.run(20_000);
     expect([first.value, second.value]).toEqual([{ content: [] }, { content: [] }]);

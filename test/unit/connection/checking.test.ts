@@ -126,7 +126,7 @@ describe("a suspected link", () => {
     supervisor.suspect();
     const asked = await Promise.all(Array.from({ length: 20 }, () => supervisor.ready(NEVER)));
     expect(new Set(asked)).toEqual(new Set([link]));
-    expect([pings(), backend.count("initialize"), supervisor.renewalCount]).toEqual([1, 2, 1]);
+    expect([pings(), backend.count("initialize"), supervisor.counts.renewals]).toEqual([1, 2, 1]);
     expect(states).toEqual(["connecting", "ready"]);
     await supervisor.close();
     expect(clock.armedCount).toBe(0);
@@ -205,7 +205,7 @@ describe("a suspected link", () => {
     fake?.listening.onEnd({ ...dropped, opened: false, error: undefined, status: 404 });
     await clock.run(2_000);
     // Otherwise the stream stays closed for as long as the session seems to hold.
-    expect(supervisor.renewalCount).toBe(1);
+    expect(supervisor.counts.renewals).toBe(1);
     expect(fake?.listens).toHaveLength(3);
     expect(await supervisor.ready(NEVER)).toBe(link);
     await supervisor.close();
@@ -262,7 +262,7 @@ describe("a check of a link that is good", () => {
     await settled();
     backend.duplexes[0]?.sink.onClose(lost());
     await clock.run(1_000);
-    expect(supervisor.crashCount).toBe(1);
+    expect(supervisor.counts.crashes).toBe(1);
     expect(states).toEqual(["connecting", "ready", "backoff", "connecting", "ready"]);
     await supervisor.close();
     expect(clock.armedCount).toBe(0);
@@ -301,7 +301,7 @@ describe("a check of a link that is good", () => {
     expect(waiting).toHaveLength(2);
     waiting[0]?.fail(gone());
     await settled();
-    expect(supervisor.renewalCount).toBe(1);
+    expect(supervisor.counts.renewals).toBe(1);
     waiting[1]?.head().reply({});
     await settled();
     expect(supervisor.link).toBe(link);

@@ -271,7 +271,7 @@ describe("losing a link", () => {
     crash();
     await settled();
     expect(states.at(-1)).toBe("failed");
-    expect(supervisor.crashCount).toBe(5);
+    expect(supervisor.counts.crashes).toBe(5);
     const error = await rejection(supervisor.ready(NEVER));
     expect((error as Error).message).toContain("5 times");
     await clock.run(600_000);
