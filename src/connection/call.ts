@@ -225,8 +225,10 @@ export class CallRunner {
 
   /** There is no time left for what the policy allows. */
   #tooLate(call: Call, error: unknown, tally: Tally): unknown {
-    if (!(error instanceof McpError) || !tally.mayHaveRun) return error;
-    return call.replayClass === "safe" ? error : this.#outcomeUnknown(call, error, tally);
+    if (!(error instanceof McpError)) return error;
+    if (error.sent === "no") return this.#unsent(call, error, tally);
+    if (!tally.mayHaveRun || call.replayClass === "safe") return error;
+    return this.#outcomeUnknown(call, error, tally);
   }
 
   /** The last attempt was not sent; what the caller must know is whether an earlier one may have run. */
@@ -247,9 +249,11 @@ export class CallRunner {
         : `it was repeated, as it may be, and may have run up to ${tally.replays + 1} times`;
     const isAlways = call.options.replay === "always";
     const advice = isAlways ? "" : ', or pass replay: "always" if repeating it is harmless';
+    // The last attempt may have been one that was not sent; this is about the one before.
+    const sent = cause.sent === "no" ? "unknown" : cause.sent;
     return new McpOutcomeUnknownError(
       `${describeRequest(call.method, call.tool?.name)} was sent to server "${this.#server}" and its answer was lost: ${ran}. Check before you call again${advice} (${cause.message})`,
-      { server: this.#server, method: call.method, sent: cause.sent, cause },
+      { server: this.#server, method: call.method, sent, cause },
     );
   }
 

@@ -185,10 +185,11 @@ export class Supervisor {
   /** The link may be dead without having ended, after the machine slept: no call goes over it unchecked. */
   suspect(): void {
     const state = this.#machine.current;
-    if (state.name !== "ready" || state.condition !== "good") return;
+    if (state.name !== "ready") return;
     const { transport } = state.link;
     if (transport.refresh === undefined) return;
-    state.condition = "stale";
+    // A check or a renewal under way has its own end; its sockets and streams are as old as all others.
+    if (state.condition === "good") state.condition = "stale";
     transport.refresh();
   }
 
@@ -290,7 +291,7 @@ export class Supervisor {
     const crashed = this.#server.target.kind === "stdio" && error.code === "CONNECTION_LOST";
     if (crashed && this.#crashes.add(1 + this.#connector.probeDeaths))
       return this.#stop("failed", this.#availability.crashLoop(error));
-    // First: whoever asks on hearing of it waits for the next.
+    // First: who asks on hearing of it waits for the next.
     this.#availability.onDown(error);
     this.#availability.onAttemptFailed(error);
     this.#enterBackoff(error, this.#pace.afterFailure(this.#availability.budgetLeftMs > 0));
@@ -330,7 +331,6 @@ export class Supervisor {
     if (state.name !== "ready" || state.link !== link) return;
     this.#availability.lastError = reason;
     if (this.#server.target.kind === "custom") {
-      // An object that was handed to us cannot be made anew.
       return this.#stop("failed", reason);
     }
     if (this.#server.target.kind === "stdio" && this.#crashes.add()) {

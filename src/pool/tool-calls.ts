@@ -96,7 +96,11 @@ export class ToolCalls {
       // Nobody else has the handle: what goes on there would go on for nobody.
       if (!isOver(task)) void task.cancel().catch(() => {});
       const isLate = error instanceof McpTimeoutError && error.limit === "total";
-      throw isLate ? task.outOfTime(limitMs, "it was cancelled") : error;
+      if (isLate) throw task.outOfTime(limitMs, "it was cancelled");
+      // Whatever became of a question about the task: the call itself has begun.
+      throw error instanceof McpError && error.sent !== "yes"
+        ? error.forCall("tools/call", "yes")
+        : error;
     }
   }
 

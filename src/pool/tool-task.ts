@@ -6,8 +6,10 @@ import { withEither } from "../core/abort.ts";
 import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import {
+  McpCircuitOpenError,
   McpConnectionError,
   McpError,
+  McpOverloadedError,
   McpProtocolError,
   McpTimeoutError,
   McpUnsupportedError,
@@ -193,6 +195,10 @@ export class RemoteTask implements ToolTask {
       failures.inARow = 0;
       return task;
     } catch (error) {
+      // It was not even asked: the places are taken, or the breaker is open. The task goes on all the same.
+      if (error instanceof McpOverloadedError || error instanceof McpCircuitOpenError) {
+        return undefined;
+      }
       // Where there is no connection, it has been waited for already.
       const isLost = error instanceof McpConnectionError && error.code !== "CONNECTION_FAILED";
       if (!isLost || ++failures.inARow > MAX_FAILED_POLLS) throw error;

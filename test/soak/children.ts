@@ -24,6 +24,11 @@ export class Children {
     for (const pid of this.alive()) kill(pid, "SIGCONT");
   }
 
+  /** For a soak that is not to go on. */
+  killAll(): void {
+    for (const pid of this.alive()) kill(pid, "SIGKILL");
+  }
+
   alive(): number[] {
     return FLEET.filter(({ kind }) => kind === "stdio")
       .flatMap(({ name }) => this.#pidsOf(name))

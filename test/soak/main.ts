@@ -7,43 +7,76 @@
 // again (`r17-c204` is of round 17: `--round 17`), until it fails again; the story of each violation says what met.
 
 import { rmSync, writeFileSync } from "node:fs";
-import { parseArgs } from "node:util";
-import { reportOf, summarise } from "./report.ts";
+import { UsageError } from "../fault/suite/command-line.ts";
+import { Children } from "./children.ts";
+import { HELP, parseOptions } from "./options.ts";
+import type { SoakRun } from "./options.ts";
+import { promisesOf, reportOf, summarise, verdictOf } from "./report.ts";
 import { soak } from "./run.ts";
 
 /** How long the process may take to end when everything is closed, milliseconds. */
 const ENDING_MS = 10_000;
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+/** As of a program that SIGPIPE ends. */
+const UNREAD = 141;
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: "string", default: "1" },
-    seed: { type: "string", default: String(Date.now() % 1_000_000) },
-    round: { type: "string" },
-    json: { type: "string" },
-  },
-});
-const options = { minutes: Number(values.minutes), seed: Number(values.seed) };
-if (!(options.minutes > 0) || !Number.isSafeInteger(options.seed)) {
-  throw new Error("--minutes is a number above 0, --seed an integer");
+/** Of the soak that runs. */
+let folder: string | undefined;
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  process.once(signal, () => {
+    console.error(`${signal}: ended, with all that was started`);
+    leave(EXIT_CODES[signal]);
+  });
+}
+// The reader of our output has gone, as in `npm run soak | head`.
+process.stdout.on("error", () => leave(UNREAD));
+
+/** The host of the HTTP servers ends with this process; children that are stopped would not. */
+function leave(code: number): never {
+  if (folder !== undefined) {
+    new Children(folder).killAll();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  // What is to be said when a soak is over is not said.
+  process.removeAllListeners("exit");
+  process.exit(code);
 }
 
-console.log(`soak: seed ${options.seed}, ${options.minutes} minutes`);
-const round = values.round === undefined ? undefined : Number(values.round);
-const result = await soak({ ...options, round, onRound: (line) => console.log(line) });
-console.log(reportOf(result));
-if (result.violations.length === 0) rmSync(result.folder, { recursive: true, force: true });
+async function run({ minutes, seed, round, json, verbose }: SoakRun): Promise<void> {
+  console.log(`soak: seed ${seed}, ${minutes} minutes`);
+  const result = await soak({
+    minutes,
+    seed,
+    round,
+    onFolder: (path) => (folder = path),
+    onRound: (line) => console.log(line),
+  });
+  folder = undefined;
+  console.log(reportOf(result));
+  if (result.violations.length === 0) rmSync(result.folder, { recursive: true, force: true });
 
-let endedByItself = true;
-// It does not keep the process alive: if it fires, something else did.
-setTimeout(() => {
-  endedByItself = false;
-  console.log(`still running: ${process.getActiveResourcesInfo().join(", ")}`);
-  process.exit(1);
-}, ENDING_MS).unref();
-process.once("exit", () => {
-  const summary = summarise(options, result, endedByItself);
-  if (values.json !== undefined)
-    writeFileSync(values.json, `${JSON.stringify(summary, null, 2)}\n`);
-  console.log(`seed ${options.seed}: ${summary.passed} promises kept, ${summary.failed} broken`);
-  if (summary.failed > 0) process.exitCode = 1;
-});
+  let endedByItself = true;
+  // It does not keep the process alive: if it fires, something else did.
+  setTimeout(() => {
+    endedByItself = false;
+    console.log(`still running: ${process.getActiveResourcesInfo().join(", ")}`);
+    process.exit(1);
+  }, ENDING_MS).unref();
+  process.once("exit", () => {
+    const summary = summarise({ seed, minutes }, result, endedByItself);
+    if (json !== undefined) writeFileSync(json, `${JSON.stringify(summary, null, 2)}\n`);
+    if (verbose) console.log(promisesOf(summary));
+    console.log(verdictOf(summary, verbose));
+    if (summary.failed > 0) process.exitCode = 1;
+  });
+}
+
+try {
+  const options = parseOptions(process.argv.slice(2));
+  if (options.kind === "help") console.log(HELP);
+  else await run(options);
+} catch (error) {
+  console.error(error instanceof UsageError ? `${error.message} (see --help)` : error);
+  process.exitCode = error instanceof UsageError ? 2 : 1;
+}

@@ -1,7 +1,8 @@
 // What a soak found, for a person and for the machine.
 
+import { wrap } from "../fault/suite/command-line.ts";
 import { PROMISES } from "./history.ts";
-import type { CallRecord, Violation } from "./history.ts";
+import type { CallPromise, CallRecord, Violation } from "./history.ts";
 import { timelineOf } from "./records.ts";
 import { HOLDINGS, latterPart, trendOf } from "./resources.ts";
 import type { Held } from "./resources.ts";
@@ -24,6 +25,17 @@ export interface Summary {
   readonly slopeKbPerMinute: number;
   readonly promises: Readonly<Record<string, number>>;
 }
+
+const CLASSES =
+  "S: lists, reads, prompts, completion; R: tools that may be repeated; U: all other tools";
+
+/** Broken when a call ran more often than it may, or when nobody knows whose the execution is. */
+const ON_REPETITION: readonly string[] = [
+  "class U ran at most once",
+  'replay: "never" ran at most once',
+  "what may be repeated ran three times at most",
+  "every execution belongs to a call",
+] satisfies CallPromise[];
 
 /** Each promise counts once, whoever broke it and how often. */
 export function summarise(
@@ -51,19 +63,20 @@ export function summarise(
 export function reportOf(result: SoakResult): string {
   const { calls, totals, faults, held, violations, folder } = result;
   const { before, after, samples } = held;
-  const memory = slopeOf(held);
   const lines = [
     "",
     "calls by class and outcome",
     ...outcomeTable(calls),
-    `executions: ${totals.executions}; calls that ran more than once: ${totals.repeated}; child processes started: ${totals.started}`,
+    CLASSES,
+    `executions: ${totals.executions}; child processes started: ${totals.started}`,
+    repeatedLine(result),
     `faults: ${countsOf(faults)}`,
     `what servers did to calls: ${countsOf(totals.fates)}`,
-    `memory: ${memory.slope.toFixed(1)} ± ${memory.error.toFixed(1)} KB/min over the last ${latterPart(samples).length} samples`,
+    memoryLine(held),
     `descriptors: ${before.descriptors} before, ${samples.at(0)?.descriptors} first, ${samples.at(-1)?.descriptors} last, ${after.descriptors} after the close`,
     `handles: ${before.resources} before, ${samples.at(0)?.resources} first, ${samples.at(-1)?.resources} last, ${after.resources} after the close`,
     "",
-  ];
+  ].flatMap((line) => wrap(line, { indent: 2 }));
   if (violations.length === 0) return lines.join("\n");
   const stories = violations
     .slice(0, MAX_STORIES)
@@ -77,12 +90,42 @@ export function reportOf(result: SoakResult): string {
   ].join("\n");
 }
 
+/** Every promise by its name, one a line. */
+export function promisesOf({ promises }: Summary): string {
+  const lines = Object.entries(promises).map(
+    ([promise, count]) => `  ${count === 0 ? "kept  " : "BROKEN"}  ${promise}`,
+  );
+  return ["promises", ...lines].join("\n");
+}
+
+export function verdictOf({ seed, passed, failed }: Summary, areNamed: boolean): string {
+  const hint = areNamed ? "" : " (--verbose names them)";
+  return `seed ${seed}: ${passed} promises kept, ${failed} broken${hint}`;
+}
+
+function repeatedLine({ totals, violations }: SoakResult): string {
+  const line = `calls that ran more than once: ${totals.repeated}`;
+  if (violations.some(({ promise }) => ON_REPETITION.includes(promise))) {
+    return `${line}, NOT all of them permitted: see below`;
+  }
+  return totals.repeated === 0 ? line : `${line}, all permitted: class S, R, or replay: "always"`;
+}
+
+function memoryLine(held: Held): string {
+  const { slope, error } = slopeOf(held);
+  const count = latterPart(held.samples).length;
+  if (!Number.isFinite(error)) return "memory: too short to say";
+  return `memory: ${slope.toFixed(1)} ± ${error.toFixed(1)} KB/min over the last ${count} samples`;
+}
+
 function story(folder: string, calls: readonly CallRecord[], violation: Violation): string[] {
   const { promise, key, what } = violation;
   const head = `- ${promise}: ${key === undefined ? "" : `${key} `}${what}`;
-  if (key === undefined) return [head];
+  const lines = wrap(head, { indent: 2 });
+  if (key === undefined) return lines;
   const call = calls.find((one) => one.key === key);
-  return [head, ...timelineOf(folder, key, call).map((line) => `    ${line}`)];
+  const timeline = timelineOf(folder, key, call);
+  return [...lines, ...timeline.flatMap((line) => wrap(`    ${line}`, { indent: 16 }))];
 }
 
 function outcomeTable(calls: readonly CallRecord[]): string[] {

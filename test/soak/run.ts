@@ -25,6 +25,8 @@ export interface SoakOptions {
   readonly seed: number;
   /** This round alone, as often as the minutes allow; absent: one after the other, from the first. */
   readonly round: number | undefined;
+  /** Called first, with where the logs will be. */
+  readonly onFolder: (folder: string) => void;
   /** Called with one line per round. */
   readonly onRound: (line: string) => void;
 }
@@ -50,8 +52,9 @@ const RECOVERY_MS = 15_000;
 const LEAVING_MS = 5_000;
 
 export async function soak(options: SoakOptions): Promise<SoakResult> {
-  const { minutes, seed, onRound } = options;
+  const { minutes, seed, onFolder, onRound } = options;
   const folder = mkdtempSync(path.join(tmpdir(), "soak-"));
+  onFolder(folder);
   const logs = new Map<string, LogFile>();
   const logOf = (name: string): LogFile => {
     const open = logs.get(name) ?? openLog(path.join(folder, `${name}.log`));

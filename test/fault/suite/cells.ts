@@ -2,7 +2,7 @@
 
 import { ABILITIES } from "./adapter.ts";
 import type { Ability } from "./adapter.ts";
-import { ClientProcess } from "./client-process.ts";
+import { AdapterError, ClientProcess } from "./client-process.ts";
 import type { ClientInfo, ClientSpec } from "./client-process.ts";
 import type { Fault } from "./fault.ts";
 import { Scene } from "./scene.ts";
@@ -25,19 +25,25 @@ export interface Cell {
 export interface RunOptions {
   /** Cells at a time. Default 2. */
   readonly parallel?: number;
-  readonly onCell?: (cell: Cell, fault: Fault) => void;
+  /** `index`: its place in the plan, fault by fault. Called when it is done, which may be out of order. */
+  readonly onCell?: (cell: Cell, fault: Fault, index: number) => void;
+  /** Ends all that was begun, and then rejects with its reason. */
+  readonly signal?: AbortSignal;
 }
 
-/** Versions and gaps of a client, asked of its adapter. */
-export async function introduce(spec: ClientSpec): Promise<ClientInfo> {
+/**
+ * Versions and gaps of a client, asked of its adapter.
+ *
+ * @throws {AdapterError} if there is no such adapter, or it is none.
+ */
+export async function introduce(spec: ClientSpec, signal?: AbortSignal): Promise<ClientInfo> {
   const client = new ClientProcess(spec);
   try {
-    const info = await client.ready();
+    const info = await unlessAborted(client.ready(), signal);
     const unknown = info.cannot.filter((ability) => !ABILITIES.includes(ability));
     if (unknown.length > 0) {
-      throw new Error(
-        `${spec.adapter}: cannot: ${unknown.join(", ")}: it is one of ${ABILITIES.join(", ")}`,
-      );
+      const what = `"cannot" has ${unknown.join(", ")}: it is of ${ABILITIES.join(", ")}`;
+      throw new AdapterError(spec.adapter, what);
     }
     return info;
   } finally {
@@ -48,19 +54,29 @@ export async function introduce(spec: ClientSpec): Promise<ClientInfo> {
 export async function runCells(
   faults: readonly Fault[],
   clients: readonly { readonly spec: ClientSpec; readonly cannot: readonly Ability[] }[],
-  { parallel = 2, onCell }: RunOptions = {},
+  { parallel = 2, onCell, signal }: RunOptions = {},
 ): Promise<Cell[]> {
   const plan = faults.flatMap((fault) => clients.map((client) => ({ fault, ...client })));
   const cells: Cell[] = [];
   const queue = plan.entries();
+  let hasFailed = false;
   const worker = async (): Promise<void> => {
     for (const [index, { fault, spec, cannot }] of queue) {
-      const cell = await runCell(fault, spec, cannot);
-      cells[index] = cell;
-      onCell?.(cell, fault);
+      if (hasFailed) return;
+      try {
+        const cell = await runCell(fault, spec, cannot, signal);
+        cells[index] = cell;
+        onCell?.(cell, fault, index);
+      } catch (error) {
+        hasFailed = true;
+        throw error;
+      }
     }
   };
-  await Promise.all(Array.from({ length: parallel }, worker));
+  // All of them: what one has begun is ended before another's failure ends the run.
+  const ends = await Promise.allSettled(Array.from({ length: parallel }, worker));
+  const failed = ends.find((end) => end.status === "rejected");
+  if (failed !== undefined) throw failed.reason;
   return cells;
 }
 
@@ -68,7 +84,9 @@ export async function runCell(
   fault: Fault,
   spec: ClientSpec,
   cannot: readonly Ability[] = [],
+  signal?: AbortSignal,
 ): Promise<Cell> {
+  signal?.throwIfAborted();
   const startedAt = performance.now();
   const seconds = (): number => Math.round((performance.now() - startedAt) / 100) / 10;
   const base = { fault: fault.id, client: spec.id };
@@ -77,7 +95,7 @@ export async function runCell(
   }
   const client = new ClientProcess(spec);
   const scene = new Scene(client);
-  try {
+  const perform = async (): Promise<Cell> => {
     await client.ready();
     const memoryBefore = fault.memoryMb === undefined ? 0 : await scene.memoryMb();
     await runUntilStopped(fault, scene);
@@ -92,11 +110,26 @@ export async function runCell(
       ...(findings.length === 0 || client.output === "" ? {} : { output: client.output }),
       seconds: seconds(),
     };
+  };
+  try {
+    return await unlessAborted(perform(), signal);
   } catch (error) {
+    signal?.throwIfAborted();
     throw new Error(`fault ${fault.id}, ${spec.id}: the suite itself failed`, { cause: error });
   } finally {
     await scene.end();
   }
+}
+
+/** Does not wait for the work once it is aborted. */
+export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return work;
+  return new Promise((resolve, reject) => {
+    const onAbort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    work.finally(() => signal.removeEventListener("abort", onAbort)).then(resolve, reject);
+  });
 }
 
 /** Why our own client does not pass this fault, if it does not. */

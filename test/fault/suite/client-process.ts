@@ -38,6 +38,8 @@ export type ClientInfo = Required<Pick<Adapter, "name" | "version" | "cannot">>;
 
 interface Answer {
   readonly ready?: ClientInfo;
+  /** Instead: what is wrong with the adapter. */
+  readonly failed?: string;
   readonly id?: number;
   readonly value?: unknown;
   readonly error?: ClientError;
@@ -50,7 +52,15 @@ const OUTPUT_KEPT = 4_000;
 const HEAP_MB = 768;
 const START_MS = 30_000;
 
+/** What is wrong with an adapter, with its file. */
+export class AdapterError extends Error {
+  constructor(file: string, what: string) {
+    super(`${shown(file)} ${what}`);
+  }
+}
+
 export class ClientProcess {
+  readonly #adapter: string;
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, (answer: Answer) => void>();
   readonly #exited: Promise<string>;
@@ -66,6 +76,7 @@ export class ClientProcess {
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       env: environment(env),
     });
+    this.#adapter = adapter;
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream?.setEncoding("utf8").on("data", (chunk: string) => {
@@ -76,24 +87,28 @@ export class ClientProcess {
       child.once("error", (error) => resolve(String(error)));
       child.once("exit", (code, signal) => resolve(this.#describeExit(code, signal)));
     });
-    this.#ready = new Promise((resolve) => {
+    this.#ready = new Promise((resolve, reject) => {
       child.on("message", (message) => {
         const answer = message as Answer;
         if (answer.ready !== undefined) resolve(answer.ready);
+        else if (answer.failed !== undefined) reject(new AdapterError(adapter, answer.failed));
         else if (answer.id !== undefined) this.#pending.get(answer.id)?.(answer);
       });
     });
+    // Whoever asks for it gets it; nobody may ask.
+    this.#ready.catch(() => {});
     // Asking a process that has just died is answered by its exit.
     child.on("error", () => {});
   }
 
-  /** @throws {Error} if the adapter cannot be loaded. */
+  /** @throws {AdapterError} if the adapter cannot be loaded, or is none. */
   async ready(): Promise<ClientInfo> {
     const died = this.#exited.then((why) => {
-      throw new Error(`the client's process did not start: ${why}`);
+      throw new AdapterError(this.#adapter, `did not start: ${why}`);
     });
     return await bounded(Promise.race([this.#ready, died]), START_MS, () => {
-      throw new Error(`the client's process was not ready within ${START_MS} ms: ${this.output}`);
+      const what = `was not ready within ${START_MS} ms: ${this.output}`;
+      throw new AdapterError(this.#adapter, what);
     });
   }
 
@@ -147,6 +162,13 @@ export class ClientProcess {
     const said = this.#output.match(/^.*(?:Error|FATAL).*$/m)?.[0];
     return said === undefined ? how : `${how}, ${said.trim().slice(0, 200)}`;
   }
+}
+
+/** As one would type it. */
+function shown(file: string): string {
+  const relative = path.relative(process.cwd(), file);
+  const isBelow = !relative.startsWith("..") && !path.isAbsolute(relative);
+  return isBelow ? `./${relative}` : file;
 }
 
 /** Ours may be under vitest, which has clients believe that they are tested. */

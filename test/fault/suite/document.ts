@@ -2,7 +2,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { NOTES, toMarkdown } from "./table.ts";
+import { notesOf, toMarkdown } from "./table.ts";
 import type { Results } from "./table.ts";
 
 export const DOCUMENT: string = path.join(import.meta.dirname, "../../../docs/RELIABILITY.md");
@@ -21,11 +21,11 @@ export function updateDocument(results: Results, date: Date, file: string = DOCU
 
 function generated(results: Results, date: Date): string {
   const versions = results.columns.map(
-    ({ name, version, node }) => `${name} ${version} (Node ${node})`,
+    ({ short, name, version, node }) => `${short} is ${name} ${version} (Node ${node})`,
   );
   return [
     `Run on ${date.toISOString().slice(0, 10)} on ${process.platform}-${process.arch}: ${versions.join(", ")}.`,
     toMarkdown(results),
-    `${NOTES.join("; ")}. A dash: the client has nothing of the kind.`,
+    `${notesOf(results).join("; ")}.`,
   ].join("\n\n");
 }

@@ -1,13 +1,26 @@
 // The process that a client under test lives in: does what the runner asks of it, and ends by itself when left alone.
 // Arguments: the adapter's path. Talks over the channel of child_process.fork; plain JavaScript for any Node from 20 on.
+import { spawnSync } from "node:child_process";
+import path from "node:path";
 import { pathToFileURL } from "node:url";
 
 const TEXT_KEPT = 400;
 /** After that, a process that has nothing left to do but is still here says what holds it. */
 const LINGERING_MS = 2_000;
 
-const adapter = await import(pathToFileURL(process.argv[2]).href);
-const client = adapter.createClient();
+const file = process.argv[2];
+const EXPORTS = "needed are name, version, createClient; cannot and mayHaveRun are optional";
+const aString = { called: "string", is: (value) => typeof value === "string" && value !== "" };
+const aFunction = { called: "function", is: (value) => typeof value === "function" };
+const TYPES = {
+  name: aString,
+  version: aString,
+  createClient: aFunction,
+  mayHaveRun: aFunction,
+  cannot: { called: "array", is: Array.isArray },
+};
+const OPERATIONS = ["connect", "listTools", "callTool", "close"];
+const { adapter, client } = await load().catch(refuse);
 const cancels = new Map();
 
 const operations = {
@@ -41,6 +54,50 @@ const operations = {
     setImmediate(() => process.disconnect());
   },
 };
+
+/** What is wrong with it is thrown as words that go on from the file's name. */
+async function load() {
+  const loaded = await import(pathToFileURL(file)).catch((error) => {
+    throw new Error(`cannot be loaded: ${oneLine(error)}${placeOf(error)}`);
+  });
+  const lacks = ["name", "version", "createClient"].filter((each) => loaded[each] === undefined);
+  if (lacks.length > 0) throw new Error(`does not export ${lacks.join(", ")} (${EXPORTS})`);
+  for (const [each, type] of Object.entries(TYPES)) {
+    if (loaded[each] === undefined || type.is(loaded[each])) continue;
+    throw new Error(`exports a ${each} that is no ${type.called} (${EXPORTS})`);
+  }
+  const made = make(loaded);
+  const missing = OPERATIONS.filter((each) => typeof made?.[each] !== "function");
+  if (missing.length === 0) return { adapter: loaded, client: made };
+  throw new Error(`has a createClient() whose client has no ${missing.join(", ")}`);
+}
+
+function make(loaded) {
+  try {
+    return loaded.createClient();
+  } catch (error) {
+    throw new Error(`has a createClient() that throws: ${oneLine(error)}`, { cause: error });
+  }
+}
+
+/** The engine does not say where a module is wrong when it is imported; it does when it is checked. */
+function placeOf(error) {
+  if (error?.name !== "SyntaxError") return "";
+  const { stderr } = spawnSync(process.execPath, ["--check", file], { encoding: "utf8" });
+  const line = /:(\d+)$/m.exec(stderr.split("\n", 1)[0])?.[1];
+  return line === undefined ? "" : ` (${path.basename(file)}:${line})`;
+}
+
+function oneLine(error) {
+  return `${error?.name ?? "Error"}: ${error?.message ?? error}`.replaceAll(/\s*\n\s*/g, " ");
+}
+
+/** Says why, and ends. */
+function refuse(error) {
+  return new Promise(() => {
+    process.send({ failed: error.message }, () => process.exit(1));
+  });
+}
 
 function cancellable() {
   const controller = new AbortController();

@@ -9,7 +9,8 @@ import { pathToFileURL } from "node:url";
 const folder = path.join(import.meta.dirname, "../../peers");
 const conformance = path.join(import.meta.dirname, "../../conformance");
 
-export async function installPeers(): Promise<void> {
+/** @throws {Error} if npm fails, or `signal` ends it. */
+export async function installPeers(signal: AbortSignal): Promise<void> {
   const { dependencies } = readManifest(folder);
   const isMissing = Object.entries(dependencies).some(([name, version]) => {
     const at = path.join(folder, "node_modules", name);
@@ -21,7 +22,7 @@ export async function installPeers(): Promise<void> {
   const args = ["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"];
   // A .cmd file is run by a shell only.
   const shell = process.platform === "win32";
-  const child = spawn(npm, args, { cwd: folder, stdio: ["ignore", 2, 2], shell });
+  const child = spawn(npm, args, { cwd: folder, stdio: ["ignore", 2, 2], shell, signal });
   const [code] = (await once(child, "exit")) as [number | null];
   if (code !== 0) throw new Error("npm ci in test/peers failed");
 }

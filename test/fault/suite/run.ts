@@ -3,90 +3,65 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { parseArgs } from "node:util";
-import { FAULTS } from "./catalogue.ts";
-import { introduce, problemsOf, runCells } from "./cells.ts";
+import { introduce, problemsOf, runCells, unlessAborted } from "./cells.ts";
 import type { Cell } from "./cells.ts";
+import { AdapterError } from "./client-process.ts";
 import type { ClientSpec } from "./client-process.ts";
-import { OURS, PEERS, clientAt, isNewEnough, specOf } from "./clients.ts";
+import { OURS, PEERS, isNewEnough, specOf } from "./clients.ts";
 import type { KnownClient } from "./clients.ts";
+import { UsageError } from "./command-line.ts";
 import { DOCUMENT, updateDocument } from "./document.ts";
 import type { Fault } from "./fault.ts";
+import { fold, inOrder, linesOf } from "./findings.ts";
 import { installNode24, installPeers } from "./install.ts";
-import { NOTES, toText } from "./table.ts";
+import { HELP, parseOptions } from "./options.ts";
+import type { RunPlan } from "./options.ts";
+import { toText } from "./table.ts";
 import type { Column } from "./table.ts";
 
-const HELP = `Usage: npm run faults -- [options]
-
-Runs each fault against each client, the client in a process of its own, and prints what came of it.
-
-  --only <id>        this client only; again, or with commas, for more: ${[OURS, ...PEERS].map(({ id }) => id).join(", ")}
-  --client <file>    an adapter of your own (its interface: test/fault/suite/adapter.ts); again for more
-  --fault <id>       this fault only; again, or with commas, for more
-  --list             print the faults, run nothing
-  --verbose          print what was found wrong in each cell
-  --parallel <n>     cells at a time (2)
-  --json <file>      write all results there
-  --update           rewrite the generated part of docs/RELIABILITY.md (all clients, all faults)
-  --help
-
-The exit code is 1 if this package has a cell that is worse than its row permits.`;
-
-const { values: args } = parseArgs({
-  options: {
-    only: { type: "string", multiple: true },
-    client: { type: "string", multiple: true },
-    fault: { type: "string", multiple: true },
-    list: { type: "boolean" },
-    verbose: { type: "boolean" },
-    parallel: { type: "string" },
-    json: { type: "string" },
-    update: { type: "boolean" },
-    help: { type: "boolean" },
-  },
-});
-
-function many(values: readonly string[] | undefined): string[] {
-  return (values ?? []).flatMap((value) => value.split(",")).filter(Boolean);
-}
-
-function chosenFaults(): readonly Fault[] {
-  const wanted = many(args.fault);
-  for (const id of wanted) {
-    if (!FAULTS.some((fault) => matches(fault, id))) {
-      throw new Error(`--fault ${id}: there is none; see --list`);
-    }
+/** Why a run ends early; what it has begun is ended before. */
+class Ended extends Error {
+  readonly code: number;
+  constructor(why: string, code: number) {
+    super(why);
+    this.code = code;
   }
-  return FAULTS.filter((fault) => wanted.length === 0 || wanted.some((id) => matches(fault, id)));
 }
 
-/** `15` is 15a and 15b. */
-function matches(fault: Fault, id: string): boolean {
-  return fault.id === id || fault.id.replace(/[a-z]$/, "") === id;
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
+/** As of a program that SIGPIPE ends. */
+const UNREAD = 141;
+const ending = new AbortController();
+
+for (const signal of ["SIGINT", "SIGTERM"] as const) {
+  // `on`, not `once`: a second Ctrl-C must not end us halfway through ending the others.
+  process.on(signal, () => ending.abort(new Ended(signal, EXIT_CODES[signal])));
+}
+// The reader of our output has gone, as in `npm run faults | head`.
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", () => ending.abort(new Ended("nobody reads the output", UNREAD)));
 }
 
-function chosenClients(): readonly KnownClient[] {
-  const known = [OURS, ...PEERS];
-  const own = (args.client ?? []).map(clientAt);
-  const wanted = many(args.only);
-  for (const id of wanted) {
-    if (!known.some((client) => client.id === id)) {
-      throw new Error(`--only ${id}: it is one of ${known.map((client) => client.id).join(", ")}`);
-    }
-  }
-  if (own.length > 0 && wanted.length === 0) return own;
-  return [...known.filter(({ id }) => wanted.length === 0 || wanted.includes(id)), ...own];
+interface Prepared {
+  readonly client: KnownClient;
+  readonly spec: ClientSpec;
 }
 
 /** Installs what the chosen ones need, and leaves out those that cannot run here. */
-async function prepare(clients: readonly KnownClient[]): Promise<ClientSpec[]> {
-  if (clients.some((client) => PEERS.includes(client))) await installPeers();
+async function prepare(clients: readonly KnownClient[]): Promise<Prepared[]> {
+  if (clients.some((client) => PEERS.includes(client))) await installPeers(ending.signal);
   const node24 = clients.every(isNewEnough) ? undefined : await installNode24();
   const able = clients.filter((client) => isNewEnough(client) || node24 !== undefined);
   for (const { id } of clients.filter((client) => !able.includes(client))) {
     console.error(`${id} is left out: it needs a newer Node, and npm has none for this platform`);
   }
-  return able.map((client) => specOf(client, node24 ?? process.execPath));
+  return able.map((client) => ({ client, spec: specOf(client, node24 ?? process.execPath) }));
+}
+
+async function columnOf({ client, spec }: Prepared): Promise<Column> {
+  const { id, short, file } = client;
+  const info = await introduce(spec, ending.signal);
+  return { ...info, id, short, node: nodeVersion(spec.node), file };
 }
 
 function nodeVersion(node: string): string {
@@ -94,50 +69,43 @@ function nodeVersion(node: string): string {
   return execFileSync(node, ["--version"], { encoding: "utf8" }).trim().replace(/^v/, "");
 }
 
-function print(cell: Cell, fault: Fault): void {
-  if (args.verbose !== true) return;
-  const memory = cell.memoryMb === undefined ? "" : `, ${cell.memoryMb} MB`;
-  console.error(
-    `${fault.id} × ${cell.client}: ${cell.outcome ?? "–"} (${cell.seconds} s${memory})`,
-  );
-  for (const { outcome, what, says } of cell.findings) {
-    console.error(`    ${outcome}: ${what}${says === undefined ? "" : ` [says: ${says}]`}`);
+function list(faults: readonly Fault[]): void {
+  console.log("#    class  at worst   fault");
+  for (const { id, class: replay, permits, title } of faults) {
+    console.log(`${id.padEnd(4)} ${replay.padEnd(5)}  ${permits.padEnd(9)}  ${title}`);
   }
+  console.log(`
+class U: calls of tools of which nothing is known; none may run twice
+class R: calls of tools that a trusted server calls read-only or idempotent; they may be repeated
+at worst: the worst that mcp-client-pool allows itself`);
 }
 
-async function main(): Promise<void> {
-  if (args.help === true) return console.log(HELP);
-  if (args.list === true) {
-    for (const { id, title, class: replay } of FAULTS) {
-      console.log(`${id.padEnd(4)} ${replay}  ${title}`);
-    }
-    return;
-  }
-  if (args.update === true && (args.only ?? args.client ?? args.fault) !== undefined) {
-    throw new Error("--update is for all clients and all faults");
-  }
-  const faults = chosenFaults();
-  const specs = await prepare(chosenClients());
-  if (args.update === true && specs.length <= PEERS.length)
-    throw new Error("--update: not all run");
+async function run({ faults, clients, parallel, verbose, json, update }: RunPlan): Promise<void> {
+  const { signal } = ending;
+  const prepared = await unlessAborted(prepare(clients), signal);
+  if (prepared.length === 0) throw new UsageError("nothing was run: no client can run here");
+  if (update && prepared.length <= PEERS.length) throw new UsageError("--update: not all can run");
   const columns: Column[] = [];
-  for (const spec of specs) {
-    columns.push({ ...(await introduce(spec)), id: spec.id, node: nodeVersion(spec.node) });
-  }
-  const clients = specs.map((spec, at) => ({ spec, cannot: columns[at]?.cannot ?? [] }));
-  const cells = await runCells(faults, clients, {
-    parallel: Number(args.parallel ?? 2),
-    onCell: print,
+  for (const one of prepared) columns.push(await columnOf(one));
+  const able = prepared.map(({ spec }, at) => ({ spec, cannot: columns[at]?.cannot ?? [] }));
+  const print = inOrder((lines: string[]) => {
+    if (verbose) console.error(lines.join("\n"));
   });
-
+  const cells = await runCells(faults, able, {
+    parallel,
+    signal,
+    onCell: (cell, fault, index) => print(linesOf(cell, fault), index),
+  });
   const results = { faults, columns, cells };
   const date = new Date();
-  console.log(toText(results, process.stdout.isTTY && process.env["NO_COLOR"] === undefined));
-  console.log(`\n${NOTES.join("\n")}`);
-  if (args.json !== undefined) {
-    writeFileSync(args.json, JSON.stringify({ date, clients: columns, faults, cells }, null, 2));
+  if (json !== undefined) {
+    writeFileSync(json, JSON.stringify({ date, clients: columns, faults, cells }, null, 2));
   }
-  if (args.update === true) {
+  console.log(toText(results, process.stdout.isTTY && process.env["NO_COLOR"] === undefined));
+  if (cells.every(({ outcome }) => outcome === undefined)) {
+    throw new UsageError("nothing was run: the clients have nothing that these faults need");
+  }
+  if (update) {
     updateDocument(results, date);
     console.log(`${path.relative(process.cwd(), DOCUMENT)} is up to date`);
   }
@@ -152,15 +120,28 @@ function complain(faults: readonly Fault[], cells: readonly Cell[]): void {
     if (problems.length === 0) continue;
     process.exitCode = 1;
     console.log(`\n${fault.id} ${fault.title}: worse than permitted`);
-    for (const problem of problems) console.log(`    ${problem}`);
+    for (const line of fold(problems)) console.log(line);
   }
+}
+
+async function main(): Promise<void> {
+  const options = parseOptions(process.argv.slice(2));
+  if (options.kind === "help") console.log(HELP);
+  else if (options.kind === "list") list(options.faults);
+  else await run(options);
 }
 
 try {
   await main();
 } catch (error) {
-  // What the caller gave wrongly needs no stack; a fault of the suite itself does.
-  const isOurs = error instanceof Error && error.cause === undefined;
-  console.error(isOurs ? error.message : error);
-  process.exitCode = 1;
+  if (ending.signal.aborted) {
+    const { message, code } = ending.signal.reason as Ended;
+    if (code !== UNREAD) console.error(`${message}: ended, with all that was started`);
+    // An installation may still be under way.
+    process.exit(code);
+  }
+  // What was given wrongly needs no stack; a fault of the suite itself does.
+  if (error instanceof UsageError) console.error(`${error.message} (see --help)`);
+  else console.error(error instanceof AdapterError ? error.message : error);
+  process.exitCode = error instanceof UsageError || error instanceof AdapterError ? 2 : 1;
 }

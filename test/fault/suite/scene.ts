@@ -8,7 +8,7 @@ import type { TestHttpServer, TestHttpServerOptions, TestTool } from "../../supp
 import { isProcessAlive } from "../../support/processes.ts";
 import type { ClientTool, ServerEntry } from "./adapter.ts";
 import type { ClientProcess, Settled } from "./client-process.ts";
-import { Ledger, STDIO_SERVER, describe, entryOf, named } from "./servers.ts";
+import { Ledger, STDIO_SERVER, describe, endProcesses, entryOf, named } from "./servers.ts";
 import type { StdioServer } from "./servers.ts";
 import { Stop, judgeCall, outcomeOf, whatOf } from "./verdict.ts";
 import type { Expected, Finding, Outcome } from "./verdict.ts";
@@ -212,9 +212,7 @@ export class Scene {
   async end(): Promise<void> {
     await this.#client.kill();
     for (const close of this.#closing.toReversed()) await close();
-    for (const pid of this.#ledgers.flatMap((ledger) => ledger.pids)) {
-      if (isProcessAlive(pid)) process.kill(pid, "SIGKILL");
-    }
+    await endProcesses(this.#folder, this.#ledgers);
     rmSync(this.#folder, { recursive: true, force: true });
   }
 

@@ -1,8 +1,9 @@
 // The scripted servers of test/support as a fault uses them: their tools, their processes, how a client is told of them.
 
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import type { TestHttpServer, TestTool } from "../../support/http-server.ts";
+import { isProcessAlive } from "../../support/processes.ts";
 import type { ServerEntry } from "./adapter.ts";
 
 export const STDIO_SERVER: string = path.join(
@@ -73,4 +74,40 @@ export function entryOf(server: TestHttpServer | ServerEntry): ServerEntry {
     ...(args === undefined ? {} : { args }),
     ...(trusted === undefined ? {} : { trusted }),
   };
+}
+
+/** Kills those that are written down, and those that were about to: their command line has the ledger's folder. */
+export async function endProcesses(folder: string, ledgers: readonly Ledger[]): Promise<void> {
+  for (let attempt = 0; attempt < MOST_SWEEPS; attempt += 1) {
+    const written = ledgers.flatMap(({ pids }) => pids);
+    const alive = [...new Set([...written, ...namers(folder)])].filter(isProcessAlive);
+    if (alive.length === 0) return;
+    for (const pid of alive) kill(pid);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+const MOST_SWEEPS = 20;
+
+/** Linux only; elsewhere none. */
+function namers(folder: string): number[] {
+  if (process.platform !== "linux") return [];
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name) && Number(name) !== process.pid)
+    .filter((pid) => {
+      try {
+        return readFileSync(`/proc/${pid}/cmdline`, "utf8").includes(folder);
+      } catch {
+        return false;
+      }
+    })
+    .map(Number);
+}
+
+function kill(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch {
+    // It went meanwhile.
+  }
 }

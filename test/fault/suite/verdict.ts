@@ -62,11 +62,11 @@ export function judgeCall(
   if (isError && ran === 0) {
     return {
       outcome: "error",
-      what: `${name} gave an error as its result: ${got.slice(0, 80)}`,
+      what: `${name} gave an error as its result: ${shorten(got, 80)}`,
       says: "nothing",
     };
   }
-  return { outcome: "lost", what: `${name} gave what is no answer: ${got.slice(0, 80)}` };
+  return { outcome: "lost", what: `${name} gave what is no answer: ${shorten(got, 80)}` };
 }
 
 function judgeError(
@@ -76,7 +76,7 @@ function judgeError(
   answered: boolean,
 ): Finding {
   const { says, isTimeout: byTimeout } = error;
-  const what = `${name}: ${error.name}: ${error.message.slice(0, 160)}`;
+  const what = `${name}: ${error.name}: ${shorten(error.message, 240)}`;
   if (ran > 0 && says === "did not run") {
     return { outcome: "lost", what: `${what} (says that it did not run, and it did)` };
   }
@@ -116,10 +116,17 @@ export function whatOf(settled: Settled): string {
     case "ok":
       return "ok";
     case "error":
-      return `${settled.error.name}: ${settled.error.message.slice(0, 160)}`;
+      return `${settled.error.name}: ${shorten(settled.error.message, 240)}`;
     case "hung":
       return `did not settle within ${settled.ms} ms`;
     case "died":
       return `the process died: ${settled.why}`;
   }
+}
+
+/** Ends between two words where it can, and says that it has ended. */
+export function shorten(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const space = text.lastIndexOf(" ", most);
+  return `${text.slice(0, space > most / 2 ? space : most)} …`;
 }
