@@ -185,7 +185,7 @@ export class Supervisor {
   /** The link may be dead without having ended, after the machine slept: no call goes over it unchecked. */
   suspect(): void {
     const state = this.#machine.current;
-    if (state.name !== "ready") return;
+    if (state.name !== "ready" || state.condition === "stale") return;
     const { transport } = state.link;
     if (transport.refresh === undefined) return;
     // A check or a renewal under way has its own end; its sockets and streams are as old as all others.
