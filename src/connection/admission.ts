@@ -36,6 +36,7 @@ const UPKEEP: ReadonlySet<string> = new Set([
 ]);
 
 export interface AdmissionEvents {
+  /** Calls in a row lost their connection: for so long nothing is sent. */
   onCircuitOpened(error: McpError, forMs: number): void;
   onCircuitClosed(): void;
 }

@@ -15,7 +15,7 @@ import type {
   ServerCapabilities,
   Tool,
 } from "../spec/types.ts";
-import { Admission } from "./admission.ts";
+import { Admission, type AdmissionEvents } from "./admission.ts";
 import type { ConnectionCounts, ServerDescription } from "./description.ts";
 import { CallRunner } from "./call.ts";
 import type { Call, CallCounters, CallOptions } from "./call.ts";
@@ -28,7 +28,7 @@ import { StandingOrders } from "./standing-orders.ts";
 import type { ConnectionStateName } from "./state.ts";
 import { Supervisor } from "./supervisor.ts";
 
-export interface ConnectionEvents {
+export interface ConnectionEvents extends AdmissionEvents {
   onState(next: ConnectionStateName, previous: ConnectionStateName, error?: McpError): void;
   /** A session holds, or another one after the server forgot the last. */
   onSession(renewed: boolean): void;
@@ -38,9 +38,6 @@ export interface ConnectionEvents {
   onMissed(): void;
   onLog(message: LogMessage): void;
   onWarning(message: string, cause?: unknown): void;
-  /** Calls in a row lost their connection: for so long nothing is sent. */
-  onCircuitOpened(error: McpError, forMs: number): void;
-  onCircuitClosed(): void;
 }
 
 /** Weight of the newest call in the mean latency. */
@@ -63,6 +60,7 @@ export class Connection {
   #succeeded = 0;
   #failed = 0;
   #reconnects = 0;
+  /** Moving mean of answered calls. */
   #latencyMs: number | undefined;
   #description: ServerDescription | undefined;
   /** While it drains: a call has ended. */
@@ -149,7 +147,6 @@ export class Connection {
     return this.#description;
   }
 
-  /** Moving mean of answered calls, milliseconds. */
   get latencyMs(): number | undefined {
     return this.#latencyMs;
   }
@@ -375,7 +372,9 @@ export class Connection {
     this.#admission.close();
     if (!this.#isIdle && drainMs > 0) {
       const idle = new AbortController();
+      const earlier = this.#onEnded;
       this.#onEnded = () => {
+        earlier?.();
         if (this.#isIdle) idle.abort();
       };
       await delay(this.#clock, drainMs, { signal: idle.signal }).catch(() => {});

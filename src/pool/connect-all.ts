@@ -1,6 +1,7 @@
 // Connects many servers at once: none waits for another, none breaks another.
 
-import { McpError } from "../core/errors.ts";
+import { asMcpError } from "../connection/attempt-error.ts";
+import type { McpError } from "../core/errors.ts";
 import type { Member } from "./member.ts";
 
 export interface ConnectReport {
@@ -28,8 +29,10 @@ export async function connectAll(
           await member.connect(signal);
           connected.push(member.name);
         } catch (error) {
-          if (!(error instanceof McpError) || member.server.required) throw error;
-          failed[member.name] = error;
+          const isAborted = signal?.aborted === true && error === signal.reason;
+          if (isAborted || member.server.required) throw error;
+          // An interceptor may throw anything; it is one server's failure all the same.
+          failed[member.name] = asMcpError(member.name, error);
         }
       }),
   );

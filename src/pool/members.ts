@@ -18,6 +18,8 @@ export class Members {
   readonly #defaults: ConnectionOptions;
   readonly #dependenciesFor: (server: string) => MemberDependencies;
   readonly #removing: Background = new Background();
+  /** Taken out, and still closing. */
+  readonly #leaving: Set<Member> = new Set();
 
   constructor(
     defaults: ConnectionOptions,
@@ -91,13 +93,15 @@ export class Members {
   /** Its calls in flight have `drainMs`; its name is free at once. */
   remove(member: Member, drainMs: number): Promise<void> {
     this.#byName.delete(member.name);
-    const removal = member.close(drainMs);
+    this.#leaving.add(member);
+    const removal = member.close(drainMs).finally(() => this.#leaving.delete(member));
     this.#removing.add(removal);
     return removal;
   }
 
   async closeAll(drainMs: number): Promise<void> {
-    for (const member of this.all) this.#removing.add(member.close(drainMs));
+    // Those that are leaving already, too: they have no more time than the others.
+    for (const member of [...this.all, ...this.#leaving]) this.#removing.add(member.close(drainMs));
     await this.#removing.settled();
   }
 

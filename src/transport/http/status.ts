@@ -99,7 +99,7 @@ export function rpcError(
 export function retryAfterMs(value: string | undefined, wallTimeMs: number): number | undefined {
   if (value === undefined) return undefined;
   const trimmed = value.trim();
-  if (/^\d{1,12}$/.test(trimmed)) return Number(trimmed) * 1_000;
+  if (/^\d+$/.test(trimmed)) return Number(trimmed) * 1_000;
   if (!HTTP_DATE.test(trimmed)) return undefined;
   const at = Date.parse(trimmed);
   return Number.isNaN(at) ? undefined : Math.max(0, at - wallTimeMs);
