@@ -33,7 +33,9 @@ export class Listener {
       if (this.#server !== undefined) return;
       const server = createServer((req, res) => {
         const { socket } = req;
-        this.#sockets.set(socket, (this.#sockets.get(socket) ?? 0) + 1);
+        // One that was read before its socket was dropped may be told of afterwards.
+        const before = this.#sockets.get(socket);
+        if (before !== undefined) this.#sockets.set(socket, before + 1);
         res.once("close", () => {
           const count = this.#sockets.get(socket);
           if (count !== undefined) this.#sockets.set(socket, count - 1);
