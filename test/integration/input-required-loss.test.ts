@@ -4,7 +4,7 @@
 
 import { inspect } from "node:util";
 import { McpOutcomeUnknownError } from "mcp-client-pool";
-import type { CallOptions, McpClientPool, PoolEvent } from "mcp-client-pool";
+import type { CallOptions, McpClientPool } from "mcp-client-pool";
 import { describe, expect, test } from "vitest";
 import { Ledger } from "../fault/stdio-harness.ts";
 import { failure, nextEvent, poolOf, QUICK } from "../fault/support.ts";
@@ -38,6 +38,7 @@ import {
   stdioServer,
   traceOf,
 } from "./stateless.ts";
+import { POOL_EVENTS } from "../../src/pool/events.ts";
 
 const STATE = '{"canary":"x9-requestState"}';
 const QUESTION = inputRequired({ inputRequests: { q: FORM }, requestState: STATE });
@@ -330,19 +331,6 @@ describe("the server is another when the answer comes", () => {
 });
 
 describe("the state is nobody else's business (13.9)", () => {
-  const EVENTS: readonly PoolEvent[] = [
-    "server.connecting",
-    "server.connected",
-    "server.disconnected",
-    "server.reconnected",
-    "server.failed",
-    "server.closed",
-    "tools.changed",
-    "resources.changed",
-    "prompts.changed",
-    "log",
-    "warning",
-  ];
   const refuse = (): never => {
     throw new Error("no");
   };
@@ -400,7 +388,7 @@ describe("the state is nobody else's business (13.9)", () => {
     async (_what, { server: script, onElicitation = () => ADA, options = {}, cut, code }) => {
       const { server, pool } = await start(script, { onElicitation });
       const told: unknown[] = [];
-      for (const event of EVENTS) pool.on(event, (payload) => void told.push(payload));
+      for (const event of POOL_EVENTS) pool.on(event, (payload) => void told.push(payload));
       if (cut !== undefined) server.cut(second, cut);
       const outcome = await pool.callTool("s__ask", {}, options).then(
         () => undefined,

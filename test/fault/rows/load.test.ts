@@ -25,6 +25,7 @@ import {
   unanswered,
 } from "../support.ts";
 import { progressTokenOf } from "./progress.ts";
+import { POOL_EVENTS } from "../../../src/pool/events.ts";
 
 describe("fault 8: the server closes an idle socket as we write", () => {
   test.each(["closed", "reset"])(
@@ -383,21 +384,9 @@ describe("fault 60: a server that 100 pools share is restarted", () => {
 });
 
 describe("fault 61: a listener or a handler that throws", () => {
-  const EVENTS: readonly PoolEvent[] = [
-    "server.connecting",
-    "server.connected",
-    "server.disconnected",
-    "server.reconnected",
-    "server.failed",
-    "server.closed",
-    "tools.changed",
-    "log",
-    "warning",
-  ];
-
   function breakAll(pool: McpClientPool): Set<PoolEvent> {
     const thrown = new Set<PoolEvent>();
-    for (const event of EVENTS) {
+    for (const event of POOL_EVENTS) {
       pool.on(event, () => {
         thrown.add(event);
         throw new Error(`thrown at ${event}`);

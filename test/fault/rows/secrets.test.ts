@@ -3,26 +3,14 @@
 import { randomUUID } from "node:crypto";
 import { inspect } from "node:util";
 import { McpError } from "mcp-client-pool";
-import type { McpClientPool, PoolEvent } from "mcp-client-pool";
+import type { McpClientPool } from "mcp-client-pool";
 import { describe, expect, test } from "vitest";
 import { json, rpcError } from "../../support/http-server.ts";
 import type { RequestContext } from "../../support/http-server.ts";
 import { connectedTo, serveStateless } from "../stateless-harness.ts";
 import { Ledger, makePool, mortal, scripted } from "../stdio-harness.ts";
 import { byHand, failure, poolOf, QUICK, serve, startStream } from "../support.ts";
-
-const EVENTS: readonly PoolEvent[] = [
-  "server.connecting",
-  "server.connected",
-  "server.disconnected",
-  "server.reconnected",
-  "server.failed",
-  "server.auth-required",
-  "server.closed",
-  "tools.changed",
-  "log",
-  "warning",
-];
+import { POOL_EVENTS } from "../../../src/pool/events.ts";
 
 /** Everything that a pool says, in every form in which somebody may print it. */
 class Witness {
@@ -30,7 +18,7 @@ class Witness {
   errors = 0;
 
   watch(pool: McpClientPool): void {
-    for (const event of EVENTS) pool.on(event, (payload) => this.add(payload));
+    for (const event of POOL_EVENTS) pool.on(event, (payload) => this.add(payload));
   }
 
   add(value: unknown): void {
