@@ -2,6 +2,7 @@
 // https://modelcontextprotocol.io/specification/2026-07-28/server/utilities/caching
 
 import { createHash } from "node:crypto";
+import { isObject } from "../core/is-object.ts";
 import type { CacheKeys } from "../connection/identity.ts";
 import type { Clock } from "../core/clock.ts";
 
@@ -125,10 +126,6 @@ function tokenOf(part: string | undefined): string {
   if (PLAIN.test(part)) return `=${part}`;
   // UTF-16, because UTF-8 would make one of all unpaired surrogates.
   return `#${createHash("sha256").update(Buffer.from(part, "utf16le")).digest("hex")}`;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function ownValue(object: object, key: string): unknown {

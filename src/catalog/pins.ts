@@ -5,6 +5,7 @@ import { createHash } from "node:crypto";
 import diff from "microdiff";
 import type { Difference } from "microdiff";
 import { McpConfigError } from "../core/errors.ts";
+import { isObject } from "../core/is-object.ts";
 import { withLimit } from "../core/limit.ts";
 import { excerpt } from "../core/redact.ts";
 import type { Clock } from "../core/clock.ts";
@@ -245,10 +246,6 @@ function bare(definition: PinnedDefinition): PinnedDefinition {
   return JSON.parse(JSON.stringify(definition), (_key, value: unknown) =>
     isObject(value) ? (Object.setPrototypeOf(value, null) as object) : value,
   ) as PinnedDefinition;
-}
-
-function isObject(value: unknown): value is object {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function toChange(difference: Difference): DefinitionChange {

@@ -2,6 +2,7 @@
 
 import { untilAborted, withEither } from "../core/abort.ts";
 import { McpConfigError, McpError } from "../core/errors.ts";
+import { isObject } from "../core/is-object.ts";
 import type { Sent } from "../core/errors.ts";
 import type { JsonObject, Tool } from "../spec/types.ts";
 import type { CallOptions } from "./call.ts";
@@ -119,8 +120,4 @@ function checkResult(result: unknown, { server, method }: PoolRequest): JsonObje
     `an interceptor gave ${result === undefined ? "nothing" : `a ${typeof result}`} as the result of ${method}: return await next(request), or a result object`,
     { server, method, path: "use" },
   );
-}
-
-function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,6 +1,7 @@
 // Text in, messages out, with limits; nothing past this file meets malformed JSON-RPC.
 
 import { McpProtocolError } from "../core/errors.ts";
+import { isObject } from "../core/is-object.ts";
 import { excerpt } from "../core/redact.ts";
 import type { JsonRpcMessage } from "./messages.ts";
 
@@ -74,10 +75,6 @@ export function isMessage(value: unknown): value is JsonRpcMessage {
 
 function isId(id: unknown): boolean {
   return typeof id === "string" || Number.isInteger(id);
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 function isErrorObject(value: unknown): boolean {

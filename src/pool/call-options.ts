@@ -6,6 +6,7 @@ import type { CallOptions } from "../connection/call.ts";
 import * as v from "valibot";
 import { checkShape, describe, mapOf, suggestKey } from "../connection/validate.ts";
 import { McpConfigError } from "../core/errors.ts";
+import { isObject } from "../core/is-object.ts";
 import { LOG_LEVELS } from "../spec/types.ts";
 import { POOL_EVENTS } from "./events.ts";
 
@@ -166,10 +167,6 @@ function milliseconds(value: unknown): string | undefined {
   return typeof value === "number" && value > 0 && value <= MAX_TIMER_MS
     ? undefined
     : `must be a number of milliseconds from 1 to ${MAX_TIMER_MS}`;
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
 /** `closeAll` never rejects: what is no time is the default, and what is too long the longest. */

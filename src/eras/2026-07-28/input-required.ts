@@ -2,6 +2,7 @@
 // https://modelcontextprotocol.io/specification/2026-07-28/basic/patterns/mrtr
 
 import { McpInputError, McpProtocolError } from "../../core/errors.ts";
+import { isObject } from "../../core/is-object.ts";
 import { excerpt } from "../../core/redact.ts";
 import { RpcError } from "../../jsonrpc/inbound.ts";
 import { INVALID_PARAMS } from "../../jsonrpc/messages.ts";
@@ -175,8 +176,4 @@ function sendable(result: unknown): object {
 function methodOf(request: unknown): string {
   const { method } = (request ?? {}) as { method?: unknown };
   return typeof method === "string" ? excerpt(method, 100) : "something without a method";
-}
-
-function isObject(value: unknown): boolean {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }
