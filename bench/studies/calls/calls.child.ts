@@ -1,9 +1,11 @@
 // The process of one contender: connects, and measures as often as its parent asks. A process each, so that
 // nobody pays for another's garbage.
 
-import { connect } from "./contenders/index.ts";
-import type { ContenderName } from "./contenders/index.ts";
-import type { Client, Target } from "./contenders/contender.ts";
+import { connect } from "../../contenders/index.ts";
+import type { ContenderName } from "../../contenders/index.ts";
+import type { Client, Target } from "../../contenders/contender.ts";
+import type { Sample } from "../../study.ts";
+import { CALLS_PER_SECOND, CPU, LATENCY } from "./targets.ts";
 
 export interface ClientSetup {
   readonly contender: ContenderName;
@@ -14,13 +16,6 @@ export interface ClientSetup {
 export interface Order {
   readonly inFlight: number;
   readonly durationMs: number;
-}
-
-export interface Sample {
-  readonly callsPerSecond: number;
-  readonly cpuMicrosPerCall: number;
-  /** Median of one call, microseconds; only for 1 in flight. */
-  readonly latencyMicros: number | undefined;
 }
 
 export type Reply =
@@ -50,9 +45,10 @@ async function run(client: Client, { inFlight, durationMs }: Order): Promise<voi
   latencies?.sort((a, b) => a - b);
   const median = latencies?.[latencies.length >> 1];
   const sample: Sample = {
-    callsPerSecond: (calls / tookMs) * 1_000,
-    cpuMicrosPerCall: (user + system) / calls,
-    latencyMicros: median === undefined ? undefined : median * 1_000,
+    [CALLS_PER_SECOND]: (calls / tookMs) * 1_000,
+    [CPU]: (user + system) / calls,
+    // Of one call at a time only: of many, it says how many there are.
+    ...(median === undefined ? {} : { [LATENCY]: median * 1_000 }),
   };
   reply({ kind: "sample", sample });
 }

@@ -1,7 +1,7 @@
 // What the contenders send, as the raw server saw it: a floor is one only if it sends what the pool sends.
 
-import { contender, eraOf, kindOf } from "./contenders/index.ts";
-import type { ContenderName } from "./contenders/index.ts";
+import { contender, eraOf, kindOf } from "../../contenders/index.ts";
+import type { ContenderName } from "../../contenders/index.ts";
 import type { RecordedRequest } from "./processes.ts";
 
 /** Of a header: the colon, the space and the end of the line. */
