@@ -14,31 +14,39 @@ export interface ToolsDifference {
 /** At most this many names are suggested for one that does not exist. */
 const MAX_NEAR_MATCHES = 3;
 
+interface ServerTools {
+  readonly byName: ReadonlyMap<string, PoolTool>;
+  /** The same, as the server lists them: many servers' arrays are joined far sooner than their maps are walked. */
+  readonly list: readonly PoolTool[];
+}
+
+const NO_TOOLS: ServerTools = { byName: new Map(), list: Object.freeze([]) };
+
 export class Catalog {
   /** By server, in the order in which they were added. */
-  readonly #servers: Map<string, ReadonlyMap<string, PoolTool>> = new Map();
+  readonly #servers: Map<string, ServerTools> = new Map();
   #snapshot: readonly PoolTool[] | undefined;
 
   /** All tools: by server as added, then as the server lists them. A new array after each change, never changed. */
   get tools(): readonly PoolTool[] {
     this.#snapshot ??= Object.freeze(
-      [...this.#servers.values()].flatMap((tools) => [...tools.values()]),
+      ([] as PoolTool[]).concat(...Array.from(this.#servers.values(), ({ list }) => list)),
     );
     return this.#snapshot;
   }
 
   /** Keeps a place in the order, before the server's tools are known. */
   addServer(server: string): void {
-    this.#servers.set(server, new Map());
+    this.#servers.set(server, NO_TOOLS);
   }
 
   toolsOf(server: string): readonly PoolTool[] {
-    return [...(this.#servers.get(server)?.values() ?? [])];
+    return (this.#servers.get(server) ?? NO_TOOLS).list;
   }
 
   find(name: string): PoolTool | undefined {
     const parts = splitToolName(name);
-    return parts && this.#servers.get(parts.server)?.get(name);
+    return parts && this.#servers.get(parts.server)?.byName.get(name);
   }
 
   /** Replaces a server's tools. `undefined` if nothing changed, or the server is not known (any more). */
@@ -49,7 +57,7 @@ export class Catalog {
     const added: PoolTool[] = [];
     const changed: PoolTool[] = [];
     for (const tool of tools) {
-      const known = before.get(tool.name);
+      const known = before.byName.get(tool.name);
       if (known === undefined) added.push(tool);
       else if (!isSame(known, tool)) changed.push(tool);
       else {
@@ -58,11 +66,11 @@ export class Catalog {
       }
       after.set(tool.name, tool);
     }
-    const removed = [...before.values()].filter((tool) => !after.has(tool.name));
-    const names = [...before.keys()];
-    const moved = [...after.keys()].some((name, index) => name !== names[index]);
+    const removed = before.list.filter((tool) => !after.has(tool.name));
+    const list = Object.freeze([...after.values()]);
+    const moved = list.some((tool, index) => tool.name !== before.list[index]?.name);
     if (added.length + changed.length + removed.length === 0 && !moved) return undefined;
-    this.#servers.set(server, after);
+    this.#servers.set(server, { byName: after, list });
     this.#snapshot = undefined;
     return { added, removed, changed };
   }
