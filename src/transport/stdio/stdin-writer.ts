@@ -10,6 +10,12 @@ import type { Exchange, ExchangeHandle } from "../../jsonrpc/transport.ts";
 /** What the handle of an exchange does that is already over. */
 export const OVER: ExchangeHandle = { close() {} };
 
+/** Characters that are written together at the most: as much as the stream holds before it asks to wait. */
+const BATCH = 16_384;
+
+/** How often that may wait for the pipe before messages wait here: a burst of calls is no reader that is too slow. */
+const BATCHES = 4;
+
 interface Queued {
   readonly line: string;
   readonly message: JsonRpcMessage;
@@ -25,7 +31,9 @@ export class StdinWriter {
   readonly #server: string;
   readonly #queue: Set<Queued> = new Set();
   #full = false;
-  #turn: "none" | "begun" | "corked" = "none";
+  #isTurn = false;
+  /** What leaves when this turn of the event loop ends. */
+  #batch = "";
 
   constructor(stdin: Writable, server: string) {
     this.#stdin = stdin;
@@ -53,12 +61,14 @@ export class StdinWriter {
   fail(): void {
     const waiting = [...this.#queue];
     this.#queue.clear();
+    this.#batch = "";
     for (const { exchange } of waiting) exchange.onFailed(unsentError(this.#server));
   }
 
-  /** Forgets what still waits, without a report. */
+  /** Forgets what still waits, without a report; what counts as written leaves before the pipe is closed. */
   discard(): void {
     this.#queue.clear();
+    this.#put();
   }
 
   #flush(): void {
@@ -71,32 +81,31 @@ export class StdinWriter {
   }
 
   readonly #endTurn = (): void => {
-    this.#uncork();
-    this.#turn = "none";
+    this.#isTurn = false;
+    this.#put();
   };
-
-  #uncork(): void {
-    if (this.#turn !== "corked") return;
-    this.#turn = "begun";
-    this.#stdin.uncork();
-  }
 
   #write({ line, message, exchange }: Queued): void {
     // What is sent in one turn of the event loop leaves in two system calls, the dearest part of a call: the first
-    // message at once, so that a broken pipe is known before the next; all others together, on a tick, which
-    // comes after the microtasks: by then all callers whose answers came in one chunk have asked again.
-    if (this.#turn === "none") {
-      this.#turn = "begun";
+    // message at once, so that a broken pipe is known before the next; all others together, as one text, on a tick,
+    // which comes after the microtasks: by then all callers whose answers came in one chunk have asked again.
+    this.#batch += line;
+    if (!this.#isTurn) {
+      this.#isTurn = true;
       process.nextTick(this.#endTurn);
-    } else if (this.#turn === "begun") {
-      this.#turn = "corked";
-      this.#stdin.cork();
-    }
-    this.#full = !this.#stdin.write(line);
-    // The rest waits for the pipe, not for the turn's end.
-    if (this.#full) this.#uncork();
+      this.#put();
+    } else if (this.#batch.length >= BATCH) this.#put();
     exchange.onWritten?.();
     if (!isRequest(message)) exchange.onAccepted?.();
+  }
+
+  #put(): void {
+    const batch = this.#batch;
+    if (batch === "" || !this.#stdin.writable) return;
+    this.#batch = "";
+    const { writableHighWaterMark } = this.#stdin;
+    const isBeyondMark = !this.#stdin.write(batch);
+    this.#full = isBeyondMark && this.#stdin.writableLength >= BATCHES * writableHighWaterMark;
   }
 }
 

@@ -159,9 +159,10 @@ class ChildTransport implements StdioTransport {
 
   close(): Promise<void> {
     const state = this.#state.current;
+    // Before its pipe is closed.
+    if (state.name === "open" || state.name === "draining") state.link.writer.discard();
     this.#teardown ??= this.#terminate({ endInput: true });
     if (state.name === "open" || state.name === "draining") {
-      state.link.writer.discard();
       this.#finish(state.link, this.#closedError());
     } else if (state.name !== "closed") {
       this.#state.moveTo({ name: "closed" });

@@ -1,4 +1,7 @@
-import { expect, test } from "vitest";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { expect, onTestFinished, test } from "vitest";
 import type { Harness } from "./harness.ts";
 import { Harness as Fresh, scripted, SERVER } from "./harness.ts";
 
@@ -21,6 +24,22 @@ test("6.4: a well-behaved server leaves by itself when its input ends", async ()
   expect(harness.members()).toEqual([]);
   expect(harness.closed.map((error) => error.code)).toEqual(["CLOSED"]);
   await harness.transport.close();
+});
+
+test("what was sent in the turn of the close arrives before the end of the input", async () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "stdio-close-"));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = path.join(folder, "input");
+  const harness = new Fresh({ command: "sh", args: ["-c", 'cat > "$1"', "sh", file] });
+  await harness.start();
+  for (const n of [1, 2, 3]) harness.send({ jsonrpc: "2.0", method: "m", params: { n } });
+  await harness.transport.close();
+  const lines = readFileSync(file, "utf8").trimEnd().split("\n");
+  expect(lines.map((line) => (JSON.parse(line) as { params: object }).params)).toEqual([
+    { n: 1 },
+    { n: 2 },
+    { n: 3 },
+  ]);
 });
 
 test.each([

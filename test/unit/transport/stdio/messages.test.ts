@@ -1,4 +1,5 @@
 import { Writable } from "node:stream";
+import { finished } from "node:stream/promises";
 import { expect, test, vi } from "vitest";
 import type { JsonRpcMessage } from "../../../../src/jsonrpc/messages.ts";
 import { decodeLine, LineSplitter } from "../../../../src/transport/stdio/framing.ts";
@@ -151,11 +152,12 @@ test("6.5: while the pipe is full messages wait in order, and can be withdrawn",
         expect(events).toEqual(["written 1", "written 3"]);
         writer.fail();
         expect(events).toEqual(["written 1", "written 3", "failed 4"]);
-        expect(written.map((line) => (JSON.parse(line) as { id: number }).id)).toEqual([1, 3]);
+        expect(written.flatMap(idsOf)).toEqual([1, 3]);
         resolve();
       });
     });
-    ready();
+    // In a turn of its own: what is sent in one turn is one batch.
+    setImmediate(() => ready());
   });
 });
 
@@ -191,7 +193,7 @@ test("6.1: a message sent from a callback of the queue does not overtake it", as
   const stdin = new Writable({
     highWaterMark: 1_000,
     write(chunk: Buffer, _, callback) {
-      written.push((JSON.parse(chunk.toString()) as { id: number }).id);
+      written.push(...idsOf(chunk.toString()));
       callbacks.push(callback);
     },
   });
@@ -200,7 +202,7 @@ test("6.1: a message sent from a callback of the queue does not overtake it", as
     const params = { text: "x".repeat(bytes) };
     writer.send({ jsonrpc: "2.0", id, method: "m", params }, { onWritten, onFailed: () => {} });
   };
-  send(1, 2_000);
+  send(1, 5_000);
   send(2, 1, () => send(4, 1));
   send(3, 1);
   while (written.length < 4) {
@@ -209,3 +211,67 @@ test("6.1: a message sent from a callback of the queue does not overtake it", as
   }
   expect(written).toEqual([1, 2, 3, 4]);
 });
+
+test("what is sent in one turn leaves in two writes, whole and in order", async () => {
+  const written: string[] = [];
+  const stdin = new Writable({
+    write(chunk: Buffer, _, callback) {
+      written.push(chunk.toString());
+      callback();
+    },
+  });
+  const writer = new StdinWriter(stdin, "s");
+  const events: string[] = [];
+  for (let id = 1; id <= 40; id++) {
+    const text = id % 2 === 0 ? "é✓😀" : "plain";
+    writer.send(
+      { jsonrpc: "2.0", id, method: "m", params: { text } },
+      { onWritten: () => events.push(`written ${id}`), onFailed: () => events.push("failed") },
+    );
+  }
+  expect(events).toHaveLength(40);
+  expect(written.flatMap(idsOf)).toEqual([1]);
+  await new Promise((resolve) => process.nextTick(resolve));
+  expect(written).toHaveLength(2);
+  expect(written.flatMap(idsOf)).toEqual(Array.from({ length: 40 }, (_, index) => index + 1));
+  expect(written.join("")).toContain("é✓😀");
+});
+
+test("a burst that is larger than the stream's mark is no slow reader; four marks are", () => {
+  let taken = 0;
+  const stdin = new Writable({ highWaterMark: 16_384, write: () => void (taken += 1) });
+  const writer = new StdinWriter(stdin, "s");
+  const events: string[] = [];
+  const send = (id: number): void => {
+    const params = { text: "x".repeat(10_000) };
+    const onWritten = (): void => void events.push(`written ${id}`);
+    writer.send({ jsonrpc: "2.0", id, method: "m", params }, { onWritten, onFailed: () => {} });
+  };
+  for (let id = 1; id <= 12; id++) send(id);
+  expect(taken).toBe(1);
+  // 64 KiB in batches of two messages each, and the one that filled the stream.
+  expect(events).toHaveLength(7);
+});
+
+test("what counts as written leaves before the pipe is closed", async () => {
+  const written: string[] = [];
+  const stdin = new Writable({
+    write(chunk: Buffer, _, callback) {
+      written.push(chunk.toString());
+      callback();
+    },
+  });
+  const writer = new StdinWriter(stdin, "s");
+  for (const id of [1, 2, 3]) {
+    writer.send({ jsonrpc: "2.0", id, method: "m" }, { onFailed: () => {} });
+  }
+  writer.discard();
+  stdin.end();
+  await finished(stdin);
+  expect(written.flatMap(idsOf)).toEqual([1, 2, 3]);
+});
+
+function idsOf(text: string): number[] {
+  const lines = text.split("\n").filter((line) => line !== "");
+  return lines.map((line) => (JSON.parse(line) as { id: number }).id);
+}
