@@ -3,19 +3,11 @@
 import type { Clock } from "../core/clock.ts";
 import { delay } from "../core/clock.ts";
 import { McpError, McpUnsupportedError } from "../core/errors.ts";
-import type { GuardedStore } from "../core/guarded-store.ts";
 import type { SleepWatch } from "../core/sleep-watch.ts";
 import type { ListKind } from "../eras/era.ts";
-import type { ClientHandlers } from "../eras/handlers.ts";
-import type {
-  Implementation,
-  JsonObject,
-  LogLevel,
-  LogMessage,
-  ServerCapabilities,
-  Tool,
-} from "../spec/types.ts";
+import type { JsonObject, LogLevel, LogMessage, ServerCapabilities, Tool } from "../spec/types.ts";
 import { Admission, type AdmissionEvents } from "./admission.ts";
+import type { ConnectorDependencies } from "./connector.ts";
 import type { ConnectionCounts, ServerDescription } from "./description.ts";
 import { CallRunner } from "./call.ts";
 import type { Call, CallCounters, CallOptions } from "./call.ts";
@@ -68,14 +60,9 @@ export class Connection {
 
   constructor(
     server: ResolvedServer,
-    dependencies: {
-      clock: Clock;
-      clientInfo: Implementation;
-      handlers: ClientHandlers;
-      /** Where the server's era is remembered. */
-      store: GuardedStore;
-      sleepWatch: SleepWatch;
-      interceptors: Interceptors;
+    dependencies: ConnectorDependencies & {
+      readonly sleepWatch: SleepWatch;
+      readonly interceptors: Interceptors;
     },
     events: ConnectionEvents,
   ) {

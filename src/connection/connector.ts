@@ -4,14 +4,20 @@ import { untilAborted } from "../core/abort.ts";
 import type { McpError } from "../core/errors.ts";
 import type { EraSession } from "../eras/era.ts";
 import { asMcpError } from "./attempt-error.ts";
+import type { ConnectGate } from "./connect-gate.ts";
 import { createLinkMemory, Link } from "./link.ts";
 import type { LinkDependencies, LinkEvents, LinkMemory } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
 import { RenewalPace } from "./pace.ts";
 
+export interface ConnectorDependencies extends LinkDependencies {
+  /** Shared by all servers of a pool. */
+  readonly gate: ConnectGate;
+}
+
 export interface ConnectorOptions {
   readonly server: ResolvedServer;
-  readonly dependencies: LinkDependencies;
+  readonly dependencies: ConnectorDependencies;
   readonly events: LinkEvents;
   /** A session begins, before any caller sees it. */
   readonly onSession: (session: EraSession, renewed: boolean) => Promise<void>;
@@ -57,11 +63,24 @@ export class Connector {
   }
 
   /**
-   * One attempt.
+   * One attempt, when its turn comes.
    *
    * @throws {McpError} what went wrong, or the signal's reason. A link that was kept stays so.
    */
-  async connect(signal: AbortSignal): Promise<Link> {
+  connect(signal: AbortSignal): Promise<Link> {
+    const { server, dependencies } = this.#options;
+    return dependencies.gate.pass(server.target.kind, signal, () => this.#connect(signal));
+  }
+
+  /** A new agreement over a link that is up: its server has forgotten the old one. */
+  async renew(link: Link, reason: McpError, signal: AbortSignal): Promise<void> {
+    await this.#renewalPace.wait(signal);
+    await this.#agreeAnew(link, reason, signal);
+    this.#renewalPace.onRenewed();
+    await this.#options.onSession(link.session, true);
+  }
+
+  async #connect(signal: AbortSignal): Promise<Link> {
     if (this.#dormant?.lost !== undefined) this.#dormant = undefined;
     const dormant = this.#dormant;
     let link: Link | undefined;
@@ -77,14 +96,6 @@ export class Connector {
     }
     this.#dormant = undefined;
     return link;
-  }
-
-  /** A new agreement over a link that is up: its server has forgotten the old one. */
-  async renew(link: Link, reason: McpError, signal: AbortSignal): Promise<void> {
-    await this.#renewalPace.wait(signal);
-    await this.#agreeAnew(link, reason, signal);
-    this.#renewalPace.onRenewed();
-    await this.#options.onSession(link.session, true);
   }
 
   #open(signal: AbortSignal): Promise<Link> {

@@ -1,6 +1,7 @@
 // The crash-loop rule: a child process that dies again and again is given up.
 
 import type { Clock } from "../core/clock.ts";
+import type { ReconnectOptions } from "./config-types.ts";
 
 export class CrashCounter {
   readonly #limit: number;
@@ -9,9 +10,9 @@ export class CrashCounter {
   #times: number[] = [];
   #total = 0;
 
-  constructor(options: { limit: number; windowMs: number }, clock: Clock) {
-    this.#limit = options.limit;
-    this.#windowMs = options.windowMs;
+  constructor(options: Pick<ReconnectOptions, "crashLimit" | "crashWindowMs">, clock: Clock) {
+    this.#limit = options.crashLimit;
+    this.#windowMs = options.crashWindowMs;
     this.#clock = clock;
   }
 

@@ -7,13 +7,13 @@ import { StateMachine } from "../core/state-machine.ts";
 import type { EraSession } from "../eras/era.ts";
 import { asMcpError, isWorthRetrying, unsent } from "./attempt-error.ts";
 import { Availability } from "./availability.ts";
-import { Connector } from "./connector.ts";
+import { Connector, type ConnectorDependencies } from "./connector.ts";
 import { CrashCounter } from "./crash-counter.ts";
-import type { Link, LinkDependencies, LinkEvents } from "./link.ts";
+import type { Link, LinkEvents } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
 import { Pace } from "./pace.ts";
-import { TRANSITIONS } from "./state.ts";
-import type { ConnectionState, ConnectionStateName, ReadyState } from "./state.ts";
+import { TRANSITIONS, type ConnectionState } from "./state.ts";
+import type { ConnectionStateName, ReadyState } from "./state.ts";
 
 /** After the budget a caller starts an attempt, but not within this time of the last, milliseconds. */
 const MIN_PAUSE_MS = 1_000;
@@ -41,9 +41,12 @@ export class Supervisor {
   readonly #closed: AbortController = new AbortController();
   readonly #background: Background = new Background();
 
-  constructor(server: ResolvedServer, dependencies: LinkDependencies, events: SupervisorEvents) {
+  constructor(
+    server: ResolvedServer,
+    dependencies: ConnectorDependencies,
+    events: SupervisorEvents,
+  ) {
     const { clock } = dependencies;
-    const { crashLimit, crashWindowMs } = server.reconnect;
     this.#server = server;
     this.#clock = clock;
     this.#connector = new Connector({
@@ -63,7 +66,7 @@ export class Supervisor {
     });
     this.#availability = new Availability(server, clock);
     this.#pace = new Pace(server.reconnect, clock);
-    this.#crashes = new CrashCounter({ limit: crashLimit, windowMs: crashWindowMs }, clock);
+    this.#crashes = new CrashCounter(server.reconnect, clock);
     this.#machine = new StateMachine<ConnectionState>({
       initial: { name: "idle" },
       table: TRANSITIONS,
@@ -134,9 +137,8 @@ export class Supervisor {
         if (this.#availability.budgetLeftMs > 0)
           return this.#availability.waitThrough(limitMs, signal);
         const tooSoon = this.#clock.now() - this.#availability.lastAttemptEnd < MIN_PAUSE_MS;
-        if (state.name === "backoff" && tooSoon) {
+        if (state.name === "backoff" && tooSoon)
           return Promise.reject(this.#availability.unreachable());
-        }
         return this.#joinAttempt(limitMs, signal);
       }
       case "auth-required": {
@@ -330,9 +332,7 @@ export class Supervisor {
     this.#retire(link);
     if (state.name !== "ready" || state.link !== link) return;
     this.#availability.lastError = reason;
-    if (this.#server.target.kind === "custom") {
-      return this.#stop("failed", reason);
-    }
+    if (this.#server.target.kind === "custom") return this.#stop("failed", reason);
     if (this.#server.target.kind === "stdio" && this.#crashes.add()) {
       return this.#stop("failed", this.#availability.crashLoop(reason));
     }

@@ -13,7 +13,7 @@ export type CheckedServer =
 
 // The longest delay that a Node timer keeps; a longer one would fire at once.
 const milliseconds = v.pipe(v.number(), v.minValue(1), v.maxValue(2 ** 31 - 1));
-const count = v.pipe(v.number(), v.integer(), v.minValue(1));
+export const count: v.GenericSchema<number> = v.pipe(v.number(), v.integer(), v.minValue(1));
 const strings = v.array(v.string());
 const stringMap = mapOf(v.string());
 

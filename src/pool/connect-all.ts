@@ -17,7 +17,7 @@ export async function connectAll(
   members: readonly Member[],
   signal: AbortSignal | undefined,
 ): Promise<ConnectReport> {
-  const connected: string[] = [];
+  const connected = new Set<string>();
   const failed: { [server: string]: McpError } = {};
   const isSkipped = ({ server, connection }: Member): boolean =>
     server.disabled || (server.lazy && connection.state === "idle");
@@ -27,7 +27,7 @@ export async function connectAll(
       .map(async (member) => {
         try {
           await member.connect(signal);
-          connected.push(member.name);
+          connected.add(member.name);
         } catch (error) {
           const isAborted = signal?.aborted === true && error === signal.reason;
           if (isAborted || member.server.required) throw error;
@@ -36,6 +36,6 @@ export async function connectAll(
         }
       }),
   );
-  const inOrder = members.map((member) => member.name).filter((name) => connected.includes(name));
+  const inOrder = members.map((member) => member.name).filter((name) => connected.has(name));
   return { connected: inOrder, failed, skipped: members.filter(isSkipped).map(({ name }) => name) };
 }

@@ -11,28 +11,23 @@ import type { PoolTool } from "../catalog/pool-tool.ts";
 import type { ResponseCache } from "../catalog/response-cache.ts";
 import type { CallOptions } from "../connection/call.ts";
 import { Connection } from "../connection/connection.ts";
+import type { ConnectorDependencies } from "../connection/connector.ts";
 import type { Interceptors } from "../connection/interceptors.ts";
 import type { ResolvedServer } from "../connection/options.ts";
 import { addressOf } from "../connection/target.ts";
 import type { ConnectionStateName } from "../connection/state.ts";
 import type { Clock } from "../core/clock.ts";
-import type { GuardedStore } from "../core/guarded-store.ts";
 import type { SleepWatch } from "../core/sleep-watch.ts";
 import { McpClosedError, McpConfigError, McpError, McpTimeoutError } from "../core/errors.ts";
 import { withLimit } from "../core/limit.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
-import type { Implementation, Tool } from "../spec/types.ts";
+import type { Tool } from "../spec/types.ts";
 import type { PoolEvent, PoolEvents } from "./events.ts";
 import type { ServerStatus } from "./status.ts";
 
-export interface MemberDependencies {
-  readonly clock: Clock;
-  readonly clientInfo: Implementation;
-  readonly handlers: ClientHandlers;
+export interface MemberDependencies extends ConnectorDependencies {
   readonly catalog: Catalog;
   readonly cache: ResponseCache;
-  /** Where the server's era is remembered. */
-  readonly store: GuardedStore;
   readonly sleepWatch: SleepWatch;
   readonly interceptors: Interceptors;
   readonly pinStore: PinStore | undefined;

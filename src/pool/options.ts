@@ -8,7 +8,7 @@ import { systemClock } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpConfigError } from "../core/errors.ts";
 import { VERSION } from "../core/version.ts";
-import { checkConnectionOptions, checkShape, mapOf } from "../connection/validate.ts";
+import { checkConnectionOptions, checkShape, count, mapOf } from "../connection/validate.ts";
 import type { ConnectionOptions, ServerConfig } from "../connection/config-types.ts";
 import type { HandlerContext } from "../eras/handlers.ts";
 import { checkRoots } from "../eras/roots.ts";
@@ -68,6 +68,11 @@ export interface PoolOptions extends ConnectionOptions {
    * Default: definitions may change.
    */
   pin?: PinStore;
+  /**
+   * Attempts to connect that are under way at once: a whole number from 1; the others wait their turn. Child processes:
+   * at most four per core, too. One that takes over 1.5 s (a process: 7.5 s) no longer counts. Default: 32.
+   */
+  maxConnecting?: number;
   /** Time and randomness, for tests. */
   clock?: Clock;
 }
@@ -85,6 +90,7 @@ export interface ResolvedPoolOptions {
   readonly onLog: PoolOptions["onLog"];
   readonly cacheStore: CacheStore;
   readonly pin: PinStore | undefined;
+  readonly maxConnecting: number;
 }
 
 const aFunction: v.GenericSchema = callable("must be a function");
@@ -133,6 +139,7 @@ const optionsSchema = v.strictObject({
   onLog: v.optional(aFunction),
   cacheStore: v.optional(objectWith("get", "set", "delete")),
   pin: v.optional(objectWith("get", "set")),
+  maxConnecting: v.optional(count),
   clock: v.optional(v.object({ now: aFunction, setTimer: aFunction, clearTimer: aFunction })),
 });
 
@@ -152,6 +159,7 @@ export function resolvePoolOptions(options: unknown): ResolvedPoolOptions {
     onLog,
     cacheStore,
     pin,
+    maxConnecting,
     clock,
     ...defaults
   } = options as PoolOptions;
@@ -169,6 +177,7 @@ export function resolvePoolOptions(options: unknown): ResolvedPoolOptions {
         onLog,
         cacheStore,
         pin,
+        maxConnecting,
         clock,
       }).filter(([, value]) => value !== undefined),
     ),
@@ -190,5 +199,6 @@ export function resolvePoolOptions(options: unknown): ResolvedPoolOptions {
     onLog,
     cacheStore: cacheStore ?? createMemoryStore(),
     pin,
+    maxConnecting: maxConnecting ?? 32,
   });
 }

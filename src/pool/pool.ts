@@ -11,13 +11,12 @@ import type { CachedCallOptions } from "../catalog/pages.ts";
 import type { WithheldTool } from "../catalog/pins.ts";
 import { ResponseCache } from "../catalog/response-cache.ts";
 import type { CallOptions } from "../connection/call.ts";
-import { Interceptors } from "../connection/interceptors.ts";
-import type { Interceptor } from "../connection/interceptors.ts";
+import { ConnectGate } from "../connection/connect-gate.ts";
+import { Interceptors, type Interceptor } from "../connection/interceptors.ts";
 import type { HttpServerConfig, ServerConfig, ServerOptions } from "../connection/config-types.ts";
 import { McpClosedError } from "../core/errors.ts";
-import { Emitter } from "../core/emitter.ts";
+import { Emitter, type Listener } from "../core/emitter.ts";
 import { SleepWatch } from "../core/sleep-watch.ts";
-import type { Listener } from "../core/emitter.ts";
 import type {
   CallToolResult,
   Completion,
@@ -96,8 +95,9 @@ export class McpClientPool implements AsyncDisposable {
     const cache = new ResponseCache({ store: cacheStore, clock, onWarning });
     const interceptors = this.#interceptors;
     const sleepWatch = new SleepWatch(clock);
+    const gate = new ConnectGate(this.#options.maxConnecting, clock);
     const { store } = cache;
-    const shared = { clock, cache, store, clientInfo, interceptors, pinStore, sleepWatch };
+    const shared = { clock, cache, store, clientInfo, interceptors, pinStore, sleepWatch, gate };
     this.#members = new Members(this.#options.defaults, (server) => ({
       ...shared,
       handlers: this.#handlers.for(server),
@@ -118,8 +118,8 @@ export class McpClientPool implements AsyncDisposable {
   // --- servers ---
 
   /**
-   * Connects all servers that are neither lazy nor disabled, in parallel: each is usable as soon as it is
-   * connected, whatever the others do. Call it again to retry those that failed.
+   * Connects all servers that are neither lazy nor disabled, `maxConnecting` at a time: each is usable as soon as it
+   * is connected, whatever the others do. Call it again to retry those that failed.
    *
    * @returns who is connected and who is not, and why, once each has had one attempt.
    * @throws {McpError} of a `required` server, as soon as it fails.

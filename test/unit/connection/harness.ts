@@ -1,5 +1,6 @@
 // What the tests of this folder share: a server whose transports are fakes, made to order.
 
+import { ConnectGate } from "../../../src/connection/connect-gate.ts";
 import { Connection } from "../../../src/connection/connection.ts";
 import { resolveServer } from "../../../src/connection/options.ts";
 import { Supervisor } from "../../../src/connection/supervisor.ts";
@@ -105,7 +106,7 @@ export function supervise(
   const warnings: unknown[] = [];
   const supervisor = new Supervisor(
     resolveServer(options.name ?? "s", config, SESSIONS),
-    { clock, store: memoryStore(clock), ...DEPENDENCIES },
+    { clock, store: memoryStore(clock), gate: new ConnectGate(32, clock), ...DEPENDENCIES },
     {
       onSession: async () => {},
       onListChanged: () => {},
@@ -140,6 +141,7 @@ export function connect(config: object): {
     {
       clock,
       store: memoryStore(clock),
+      gate: new ConnectGate(32, clock),
       sleepWatch: new SleepWatch(clock),
       interceptors: new Interceptors(),
       ...DEPENDENCIES,

@@ -73,7 +73,7 @@ describe("waiters", () => {
 describe("the crash counter (fault 40)", () => {
   const counter = () => {
     const clock = new ManualClock();
-    return { clock, crashes: new CrashCounter({ limit: 5, windowMs: 180_000 }, clock) };
+    return { clock, crashes: new CrashCounter({ crashLimit: 5, crashWindowMs: 180_000 }, clock) };
   };
 
   test("the fifth within three minutes is one too many", () => {
