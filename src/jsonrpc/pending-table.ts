@@ -2,11 +2,12 @@
 
 import type { RequestId } from "./messages.ts";
 
-/** Slots, a power of two: more than are in flight, so that consecutive ids seldom meet in one. */
-const SLOTS = 1_024;
+/** Slots, powers of two: at least twice as many as are in flight, so that consecutive ids seldom meet in one. */
+const MIN_SLOTS = 16;
+const MAX_SLOTS = 1_024;
 
 export class PendingTable<T extends { readonly id: RequestId }> {
-  readonly #slots: (T | undefined)[] = Array.from({ length: SLOTS }, () => undefined);
+  #slots: (T | undefined)[] = empty(MIN_SLOTS);
   /** Ids that are no numbers, and those whose slot is taken. */
   readonly #others: Map<RequestId, T> = new Map();
   #size = 0;
@@ -17,7 +18,7 @@ export class PendingTable<T extends { readonly id: RequestId }> {
 
   get(id: unknown): T | undefined {
     if (typeof id === "number") {
-      const entry = this.#slots[id & (SLOTS - 1)];
+      const entry = this.#slots[id & (this.#slots.length - 1)];
       if (entry?.id === id) return entry;
     }
     return this.#others.size === 0 ? undefined : this.#others.get(id as RequestId);
@@ -27,8 +28,9 @@ export class PendingTable<T extends { readonly id: RequestId }> {
   add(entry: T): void {
     const { id } = entry;
     this.#size += 1;
+    if (this.#size > this.#slots.length / 2 && this.#slots.length < MAX_SLOTS) this.#grow();
     if (typeof id === "number") {
-      const slot = id & (SLOTS - 1);
+      const slot = id & (this.#slots.length - 1);
       if (this.#slots[slot] === undefined) {
         this.#slots[slot] = entry;
         return;
@@ -41,7 +43,7 @@ export class PendingTable<T extends { readonly id: RequestId }> {
   delete(entry: T): boolean {
     const { id } = entry;
     if (typeof id === "number") {
-      const slot = id & (SLOTS - 1);
+      const slot = id & (this.#slots.length - 1);
       if (this.#slots[slot] === entry) {
         this.#slots[slot] = undefined;
         this.#size -= 1;
@@ -58,4 +60,17 @@ export class PendingTable<T extends { readonly id: RequestId }> {
     const slotted = this.#slots.filter((entry) => entry !== undefined);
     return [...slotted, ...this.#others.values()];
   }
+
+  /** Entries of different slots are in different slots afterwards, too. */
+  #grow(): void {
+    const old = this.#slots;
+    this.#slots = empty(old.length * 2);
+    for (const entry of old) {
+      if (entry !== undefined) this.#slots[Number(entry.id) & (this.#slots.length - 1)] = entry;
+    }
+  }
+}
+
+function empty(length: number): undefined[] {
+  return Array.from<undefined>({ length }).fill(undefined);
 }
