@@ -4,6 +4,7 @@ import type { Clock } from "../core/clock.ts";
 import { McpClosedError, McpConnectionError, McpTimeoutError } from "../core/errors.ts";
 import type { McpError } from "../core/errors.ts";
 import { Waiters } from "../core/waiters.ts";
+import { Knocker } from "./knock.ts";
 import type { Link } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
 import { addressOf } from "./target.ts";
@@ -19,6 +20,8 @@ export class Availability {
   readonly #callers: Waiters<Link> = new Waiters();
   /** Callers that want the outcome of the attempt under way. */
   readonly #attempters: Waiters<Link> = new Waiters();
+  /** For the callers' sake: they need not wait for the next attempt where it would succeed. */
+  readonly #knocker: Knocker;
   /** Since when there has been no connection; `undefined` while there is one, or none was ever wanted. */
   #downSince: number | undefined;
   #attempts = 0;
@@ -26,6 +29,7 @@ export class Availability {
   constructor(server: ResolvedServer, clock: Clock) {
     this.#server = server;
     this.#clock = clock;
+    this.#knocker = new Knocker({ clock, isWanted: () => this.isAwaited });
   }
 
   /** Whether somebody waits through the outage. */
@@ -45,8 +49,16 @@ export class Availability {
     if (error !== undefined) this.lastError = error;
   }
 
+  /** The next attempt is some time away; `attempt` makes it at once. */
+  onBackoff(error: McpError, attempt: () => void): void {
+    this.onDown(error);
+    this.#knocker.aim(error, attempt);
+    if (this.isAwaited) this.#knocker.start();
+  }
+
   onAttempt(): void {
     this.onDown();
+    this.#knocker.stop();
     this.#attempts += 1;
   }
 
@@ -66,6 +78,7 @@ export class Availability {
   /** No attempt will follow by itself. */
   onEnd(makeError: () => McpError): void {
     this.#downSince = undefined;
+    this.#knocker.stop();
     this.#callers.rejectAll(makeError);
     this.#attempters.rejectAll(makeError);
   }
@@ -78,12 +91,14 @@ export class Availability {
 
   /** A link, whichever attempt makes it, inside the budget and `limitMs`. */
   waitThrough(limitMs: number, signal: AbortSignal | undefined): Promise<Link> {
-    return this.#callers.wait({
+    const waiting = this.#callers.wait({
       clock: this.#clock,
       limitMs: Math.min(limitMs, this.budgetLeftMs),
       signal,
       onLimit: () => this.unreachable(),
     });
+    this.#knocker.start();
+    return waiting;
   }
 
   unreachable(): McpConnectionError {

@@ -300,7 +300,7 @@ export class Supervisor {
   }
 
   #enterBackoff(error: McpError, delayMs: number): void {
-    this.#availability.onDown(error);
+    this.#availability.onBackoff(error, () => this.#attempt());
     // With nobody waiting, a process that has nothing else to do may end.
     const timer = this.#clock.setTimer(
       () => this.#attempt(),

@@ -1,7 +1,7 @@
-// Many servers at once: so many attempts at a time, and one that hangs holds up nobody for long.
+// When attempts to connect are made: so many at a time, and at once where a port opens that somebody waits for.
 
 import { expect, test } from "vitest";
-import { gate, poolOf, serve, TestClock } from "./support.ts";
+import { gate, nextEvent, poolOf, serve, TestClock } from "./support.ts";
 import type { Gate } from "./support.ts";
 import { until } from "../support/processes.ts";
 import type { TestHttpServer } from "../support/http-server.ts";
@@ -76,4 +76,47 @@ test("a server that is removed while it waits for its turn is never asked", asyn
   expect(connected).toEqual(["s0"]);
   expect(failed["s1"]).toMatchObject({ code: "CLOSED" });
   expect(servers["s1"]?.requests).toEqual([]);
+});
+
+/** The pace of attempts: 250 ms at first, 20 % more or less. A knock comes sooner, and stands for itself. */
+const isPace = (delayMs: number): boolean => delayMs >= 200;
+
+test("fault 1: who waits is served as soon as the port is open, whenever the next attempt is due", async () => {
+  const server = await serve();
+  const clock = new TestClock();
+  const pool = poolOf({ s: server }, { clock, protocol: "legacy", reconnect: { jitterMs: 0 } });
+  await pool.connect();
+  clock.holds = isPace;
+  await server.stop();
+  const down = nextEvent(pool, "server.disconnected");
+  const calls = Array.from({ length: 8 }, () => pool.call("s", "tools/list"));
+  await down;
+  await until(() => pool.status()[0]?.state === "backoff", "the first attempt to fail");
+  server.forgetSessions();
+  await server.listen();
+  const results = await Promise.all(calls);
+  expect(results).toHaveLength(8);
+  expect(server.initializeCount).toBe(2);
+  expect(pool.status()[0]).toMatchObject({ state: "ready" });
+});
+
+test("nobody knocks for nobody, and nothing of it outlives the pool", async () => {
+  const server = await serve();
+  const clock = new TestClock();
+  const pool = poolOf({ s: server }, { clock, protocol: "legacy", reconnect: { jitterMs: 0 } });
+  await pool.connect();
+  clock.holds = isPace;
+  await server.stop();
+  const abort = new AbortController();
+  const call = pool.call("s", "tools/list", {}, { signal: abort.signal });
+  await until(() => pool.status()[0]?.state === "backoff", "the first attempt to fail");
+  abort.abort(new Error("not any more"));
+  await expect(call).rejects.toThrow("not any more");
+  await until(() => clock.armed.every(isPace), "the last knock");
+  const again = pool.call("s", "tools/list");
+  expect(clock.armed.some((delayMs) => !isPace(delayMs))).toBe(true);
+  const refused = expect(again).rejects.toMatchObject({ code: "CLOSED", sent: "no" });
+  await pool.closeAll({ drainMs: 0 });
+  await refused;
+  expect(clock.armed.filter((delayMs) => !isPace(delayMs))).toEqual([]);
 });
