@@ -11,14 +11,16 @@ import {
   McpOutcomeUnknownError,
   McpTimeoutError,
 } from "../core/errors.ts";
-import type { CallFrame, EraRequest, EraSession } from "../eras/era.ts";
+import type { CallFrame, Continuation, EraRequest, EraSession } from "../eras/era.ts";
 import { describeRequest } from "../jsonrpc/pending.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
+import type { CallLimits } from "../jsonrpc/run-call.ts";
 import type { Progress, Tool } from "../spec/types.ts";
 import type { Admission } from "./admission.ts";
 import { asMcpError } from "./attempt-error.ts";
 import type { Link } from "./link.ts";
-import { decideReplay, momentOf } from "./replay.ts";
+import type { ResolvedServer } from "./options.ts";
+import { decideReplay, momentOf, replayClassOf } from "./replay.ts";
 import type { Moment, ReplayClass, ReplayDecision, ReplayOption } from "./replay.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -42,7 +44,8 @@ export interface CallOptions {
   readonly replay?: ReplayOption | undefined;
 }
 
-export interface Call {
+/** A class, as everything that is made for each call: see jsonrpc/run-call.ts. */
+export class Call {
   readonly method: string;
   readonly params: object | undefined;
   readonly options: CallOptions;
@@ -54,6 +57,35 @@ export interface Call {
   readonly frame: CallFrame;
   /** On the clock: one deadline over connecting, waiting, replays and all. */
   readonly startedAt: number;
+
+  constructor(
+    { timeouts, trusted }: ResolvedServer,
+    method: string,
+    params: object | undefined,
+    options: CallOptions,
+    tool: Tool | undefined,
+    startedAt: number,
+    onContinued: (() => void) | undefined,
+  ) {
+    this.method = method;
+    this.params = params;
+    this.options = options;
+    this.tool = tool;
+    this.replayClass = replayClassOf(method, tool, trusted);
+    this.timeoutMs = options.timeoutMs ?? timeouts.timeoutMs;
+    this.totalTimeoutMs = options.totalTimeoutMs ?? timeouts.totalTimeoutMs;
+    this.frame = new Frame(onContinued);
+    this.startedAt = startedAt;
+  }
+}
+
+class Frame implements CallFrame {
+  continuation: Continuation | undefined;
+  readonly onContinued: (() => void) | undefined;
+
+  constructor(onContinued: (() => void) | undefined) {
+    this.onContinued = onContinued;
+  }
 }
 
 /** Between attempts, milliseconds: anywhere from `minMs` to a bound that doubles each time. */
@@ -94,7 +126,7 @@ export class CallRunner {
     if (link === undefined) return this.#untilSettled(call, undefined);
     const { session } = link;
     return session
-      .request(attempt(call, leftMs, call.options.requestId))
+      .request(new Attempt(call, leftMs, call.options.requestId))
       .catch((error: unknown) => this.#untilSettled(call, { error, link, session, startedAt }));
   }
 
@@ -117,7 +149,7 @@ export class CallRunner {
       const id = failure === undefined ? call.options.requestId : undefined;
       const startedAt = this.#clock.now();
       try {
-        return await session.request(attempt(call, left(), id));
+        return await session.request(new Attempt(call, left(), id));
       } catch (error) {
         failure = { error, link, session, startedAt };
       }
@@ -301,18 +333,27 @@ interface Failure {
   readonly startedAt: number;
 }
 
-function attempt(call: Call, totalMs: number, id: RequestId | undefined): EraRequest {
-  const { signal, onProgress, meta } = call.options;
-  return {
-    method: call.method,
-    params: meta === undefined ? call.params : withMeta(call.params, meta),
-    id,
-    limits: { silenceMs: call.timeoutMs, totalMs, statedTotalMs: call.totalTimeoutMs },
-    signal,
-    onProgress,
-    tool: call.tool,
-    frame: call.frame,
-  };
+class Attempt implements EraRequest {
+  readonly method: string;
+  readonly params: object | undefined;
+  readonly id: RequestId | undefined;
+  readonly limits: CallLimits;
+  readonly signal: AbortSignal | undefined;
+  readonly onProgress: ((progress: Progress) => void) | undefined;
+  readonly tool: Tool | undefined;
+  readonly frame: CallFrame;
+
+  constructor(call: Call, totalMs: number, id: RequestId | undefined) {
+    const { signal, onProgress, meta } = call.options;
+    this.method = call.method;
+    this.params = meta === undefined ? call.params : withMeta(call.params, meta);
+    this.id = id;
+    this.limits = { silenceMs: call.timeoutMs, totalMs, statedTotalMs: call.totalTimeoutMs };
+    this.signal = signal;
+    this.onProgress = onProgress;
+    this.tool = call.tool;
+    this.frame = call.frame;
+  }
 }
 
 /** What the caller put into the parameters stays, beside what it gave as an option. */

@@ -9,11 +9,10 @@ import type { JsonObject, LogLevel, LogMessage, ServerCapabilities, Tool } from 
 import { Admission, type AdmissionEvents } from "./admission.ts";
 import type { ConnectorDependencies } from "./connector.ts";
 import type { ConnectionCounts, ServerDescription } from "./description.ts";
-import { CallRunner } from "./call.ts";
-import type { Call, CallCounters, CallOptions } from "./call.ts";
+import { Call, CallRunner } from "./call.ts";
+import type { CallCounters, CallOptions } from "./call.ts";
 import type { CircuitState } from "../resilience/breaker.ts";
 import type { ResolvedServer } from "./options.ts";
-import { replayClassOf } from "./replay.ts";
 import { Health } from "./health.ts";
 import type { Interceptors } from "./interceptors.ts";
 import { StandingOrders } from "./standing-orders.ts";
@@ -224,19 +223,8 @@ export class Connection {
     tool: Tool | undefined,
     onContinued: (() => void) | undefined,
   ): Promise<object> {
-    const { timeouts, trusted } = this.server;
     const startedAt = this.#clock.now();
-    const call: Call = {
-      method,
-      params,
-      options,
-      tool,
-      replayClass: replayClassOf(method, tool, trusted),
-      timeoutMs: options.timeoutMs ?? timeouts.timeoutMs,
-      totalTimeoutMs: options.totalTimeoutMs ?? timeouts.totalTimeoutMs,
-      startedAt,
-      frame: { continuation: undefined, onContinued },
-    };
+    const call = new Call(this.server, method, params, options, tool, startedAt, onContinued);
     this.#calls += 1;
     this.#sleepWatch.look();
     return this.#admission.tryEnter(method) ? this.#run(call, startedAt) : this.#runLater(call);

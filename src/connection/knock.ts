@@ -7,6 +7,12 @@ import type { Clock, Timer } from "../core/clock.ts";
 /** From one refusal to the next try, milliseconds: half of it at least, so that many clients do not knock in step. */
 const EVERY_MS = 100;
 
+/** Whoever neither opens nor refuses is left alone, milliseconds. */
+const PATIENCE_MS = 1_000;
+
+/** A door that opened to an attempt that failed all the same is no sign: then the attempts keep their own pace. */
+const MIN_SUCCESS_MS = 1_000;
+
 /** Where a connection was refused: what the name resolved to, or the proxy. */
 export interface RefusedAddress {
   readonly host: string;
@@ -25,6 +31,8 @@ export class Knocker {
   #onOpen: (() => void) | undefined;
   #timer: Timer | undefined;
   readonly #sockets: Set<Socket> = new Set();
+  /** On the clock. */
+  #openedAt = -Infinity;
 
   constructor(options: KnockerOptions) {
     this.#options = options;
@@ -33,6 +41,7 @@ export class Knocker {
   /** From here on `start()` knocks where `error` says that a connection was refused; nowhere, if it does not say so. */
   aim(error: unknown, onOpen: () => void): void {
     this.stop();
+    if (this.#options.clock.now() - this.#openedAt < MIN_SUCCESS_MS) return;
     this.#addresses = refusedAddresses(error);
     this.#onOpen = onOpen;
   }
@@ -77,12 +86,15 @@ export class Knocker {
     const socket = connect(address);
     this.#sockets.add(socket);
     socket.unref();
+    socket.setTimeout(PATIENCE_MS, () => socket.destroy());
     socket.once("connect", () => {
       const onOpen = this.#onOpen;
+      this.#openedAt = this.#options.clock.now();
       this.stop();
       onOpen?.();
     });
-    socket.once("error", () => {
+    socket.on("error", () => {});
+    socket.once("close", () => {
       // Stopped meanwhile, or one of several that goes on.
       if (this.#sockets.delete(socket) && this.#sockets.size === 0) this.#wait();
     });

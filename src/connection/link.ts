@@ -1,9 +1,5 @@
 // A live link to one server: transport, peer and session, made together and ended together.
 
-import { adaptSdkTransport } from "../transport/custom/sdk-adapter.ts";
-import { createHttpTransport } from "../transport/http/http.ts";
-import { createSseTransport } from "../transport/sse-legacy/sse.ts";
-import { createStdioTransport } from "../transport/stdio/stdio.ts";
 import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import {
@@ -28,6 +24,7 @@ import { isStatelessVersion } from "../spec/versions.ts";
 import { StoredEraMemory } from "./era-memory.ts";
 import type { ResolvedServer } from "./options.ts";
 import type { ResolvedTarget } from "./target.ts";
+import { createChild, createCustom, createHttp, createSse } from "./transports.ts";
 
 export interface LinkDependencies {
   readonly clock: Clock;
@@ -111,29 +108,29 @@ export class Link {
     const openOver = (transport: Transport): Promise<Link> =>
       Link.#openOver(transport, server, dependencies, memory, events, signal);
     if (target.kind === "custom") {
-      return openOver(createCustom(server, target)).catch((error: unknown) => {
+      return openOver(await createCustom(server, target)).catch((error: unknown) => {
         throw error instanceof DiedOnProbe ? diedForGood(server, error) : error;
       });
     }
     if (target.kind === "stdio")
       return Link.#openChild(server, target, dependencies, memory, openOver);
-    const options = httpOptions(server, target, dependencies.clock);
+    const { clock } = dependencies;
     const wanted = target.transport === "auto" ? memory.http : target.transport;
     if (wanted === "sse") {
-      return openOver(createSseTransport(options)).catch((error: unknown) => {
+      return openOver(await createSse(server, target, clock)).catch((error: unknown) => {
         // It may have been replaced by one that speaks otherwise: next time everything is open.
         if (isRefusal(error)) memory.http = undefined;
         throw error;
       });
     }
     try {
-      const link = await openOver(createHttpTransport(options));
+      const link = await openOver(await createHttp(server, target, clock));
       memory.http = "http";
       return link;
     } catch (error) {
       const isOlder = classifyInitialize(error) === "try-http-sse" && allowsSessions(server);
       if (wanted !== undefined || !isOlder) throw error;
-      const link = await openOver(createSseTransport(options)).catch(() => {
+      const link = await openOver(await createSse(server, target, clock)).catch(() => {
         // Neither way works: what the endpoint said first is what its owner can act on.
         signal.throwIfAborted();
         throw error;
@@ -152,7 +149,7 @@ export class Link {
     openOver: (transport: Transport) => Promise<Link>,
   ): Promise<Link> {
     const open = async (): Promise<Link> => {
-      const link = await openOver(createChild(server, target, clock));
+      const link = await openOver(await createChild(server, target, clock));
       // It was something else that the last one died of.
       if (link.session.era === "stateless") memory.diesOnProbe = false;
       return link;
@@ -218,6 +215,8 @@ export class Link {
     const link = new Link(host, memory);
     opening = link;
     try {
+      // Closed while its transport was being loaded: nothing has been started yet.
+      signal.throwIfAborted();
       await within(
         host,
         signal,
@@ -319,48 +318,6 @@ function within<T>(
     );
   };
   return withLimit({ clock, limitMs: handshakeMs, onLimit, signal, graceMs: TIDY_UP_MS }, work);
-}
-
-function httpOptions(
-  server: ResolvedServer,
-  target: ResolvedTarget & { kind: "http" },
-  clock: Clock,
-): Parameters<typeof createHttpTransport>[0] & Parameters<typeof createSseTransport>[0] {
-  const { connectMs, handshakeMs } = server.timeouts;
-  return {
-    server: server.name,
-    url: target.url,
-    headers: target.headers,
-    ...(target.dispatcher === undefined ? {} : { dispatcher: target.dispatcher }),
-    clock,
-    limits: server.limits,
-    timeouts: { connectMs, handshakeMs },
-    resume: { attempts: 5, backoff: { initialMs: 1_000, factor: 1.5, maxMs: 30_000, jitter: 0.1 } },
-  };
-}
-
-function createCustom(
-  { name }: ResolvedServer,
-  { transport }: ResolvedTarget & { kind: "custom" },
-): Transport {
-  return "channel" in transport ? transport : adaptSdkTransport(transport, { server: name });
-}
-
-function createChild(
-  server: ResolvedServer,
-  target: ResolvedTarget & { kind: "stdio" },
-  clock: Clock,
-): Transport {
-  return createStdioTransport({
-    server: server.name,
-    command: target.command,
-    args: target.args,
-    env: target.env,
-    cwd: target.cwd,
-    clock,
-    limits: server.limits,
-    timeouts: { closeStepMs: server.timeouts.closeStepMs },
-  });
 }
 
 function isRefusal(error: unknown): boolean {

@@ -127,18 +127,15 @@ export function resolveServer(
   });
 }
 
-/** Later ones win; what is explicitly `undefined` was not given. */
+/** Later ones win; what is explicitly `undefined` was not given. Servers that were given nothing share the defaults. */
 function merge<T extends object>(
   base: Readonly<T>,
   ...given: readonly (Partial<T> | undefined)[]
 ): Readonly<T> {
-  const merged = { ...base };
-  for (const options of given) {
-    for (const [key, value] of Object.entries(options ?? {})) {
-      if (value !== undefined) Reflect.set(merged, key, value);
-    }
-  }
-  return Object.freeze(merged);
+  const own = given.flatMap((options) =>
+    Object.entries(options ?? {}).filter(([, value]) => value !== undefined),
+  );
+  return own.length === 0 ? base : Object.freeze({ ...base, ...Object.fromEntries(own) });
 }
 
 function copyFilter(filter: ToolFilter | undefined): ToolFilter {

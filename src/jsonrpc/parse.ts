@@ -11,6 +11,9 @@ export const MAX_DEPTH = 512;
 /** Below this many characters a message cannot be nested too deep. */
 const DEPTH_CHECK_CHARS = MAX_DEPTH * 2;
 
+/** Up to this many, looking for brackets in the text is less work than a walk through what it says. */
+const BRACKET_CHECK_CHARS = 65_536;
+
 /**
  * Parses one message, or the array that 2025-03-26 allows.
  *
@@ -28,7 +31,7 @@ export function parseMessage(text: string): JsonRpcMessage | JsonRpcMessage[] {
       },
     );
   }
-  if (text.length >= DEPTH_CHECK_CHARS && isDeeperThan(value, MAX_DEPTH)) {
+  if (mayBeDeep(text) && isDeeperThan(value, MAX_DEPTH)) {
     throw new McpProtocolError(`the server sent JSON nested deeper than ${MAX_DEPTH} levels`, {
       code: "LIMIT_EXCEEDED",
     });
@@ -81,6 +84,21 @@ function isErrorObject(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const { code, message } = value as { code?: unknown; message?: unknown };
   return Number.isInteger(code) && (message === undefined || typeof message === "string");
+}
+
+/** No deeper than there are brackets, those in strings included. */
+function mayBeDeep(text: string): boolean {
+  if (text.length < DEPTH_CHECK_CHARS) return false;
+  if (text.length > BRACKET_CHECK_CHARS) return true;
+  let count = 0;
+  for (const bracket of ["{", "["]) {
+    let at = text.indexOf(bracket);
+    while (at !== -1) {
+      if (++count > MAX_DEPTH) return true;
+      at = text.indexOf(bracket, at + 1);
+    }
+  }
+  return false;
 }
 
 /** Walks without recursion, so that what it looks for cannot overflow its own stack. */

@@ -21,7 +21,7 @@ import { isNotification, isRequest, METHOD_NOT_FOUND } from "./messages.ts";
 import { describeRequest, Pending } from "./pending.ts";
 import type { Outbound, PeerRequest } from "./pending.ts";
 import { PendingTable } from "./pending-table.ts";
-import { runCall } from "./run-call.ts";
+import { CallSettings, runCall } from "./run-call.ts";
 import type { Abandoned } from "./run-call.ts";
 import type { Exchange, ExchangeHandle, Transport, TransportSink } from "./transport.ts";
 
@@ -53,6 +53,7 @@ export class Peer implements TransportSink {
   readonly #progressWatchers: Map<RequestId, (progress: Progress) => void> = new Map();
   /** Notifications and answers that the server has not taken yet. */
   readonly #unaccepted: Set<(error: McpError) => void> = new Set();
+  readonly #isOurTurn = (): boolean => this.inbound.activeCount > 0;
   #nextId = 1;
   #closed: McpError | undefined;
 
@@ -100,12 +101,7 @@ export class Peer implements TransportSink {
     const { clock, server } = this.#options;
     let pending: Pending | undefined;
     return runCall<object>(
-      {
-        clock,
-        limits: request.limits,
-        signal: request.signal,
-        isOurTurn: () => this.inbound.activeCount > 0,
-      },
+      new CallSettings(clock, request.limits, request.signal, this.#isOurTurn),
       (control) => {
         if (this.#closed !== undefined) {
           return control.reject(this.#closed.forCall(request.method, "no"));

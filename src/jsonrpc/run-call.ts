@@ -57,12 +57,37 @@ export function runCall<T>(
   });
 }
 
-interface CallOptions {
+export interface CallOptions {
   readonly clock: Clock;
   readonly limits: CallLimits;
   readonly signal?: AbortSignal | undefined;
   /** True while the other side waits for us (a person answers its question): that is no silence. */
   readonly isOurTurn?: (() => boolean) | undefined;
+}
+
+/**
+ * With `new`, as all that is made for each call and knows who waits for it. Of an object literal V8 remembers whether
+ * its objects live long, as they do while a thousand servers connect, and from then on makes them in the old
+ * generation: there each one is garbage that keeps its whole call alive until a full collection. Half as much CPU again
+ * for each call (measured on Node 20, 1,000 servers).
+ */
+export class CallSettings implements CallOptions {
+  readonly clock: Clock;
+  readonly limits: CallLimits;
+  readonly signal: AbortSignal | undefined;
+  readonly isOurTurn: () => boolean;
+
+  constructor(
+    clock: Clock,
+    limits: CallLimits,
+    signal: AbortSignal | undefined,
+    isOurTurn: () => boolean,
+  ) {
+    this.clock = clock;
+    this.limits = limits;
+    this.signal = signal;
+    this.isOurTurn = isOurTurn;
+  }
 }
 
 /** A class, not closures: one object per call instead of ten. */

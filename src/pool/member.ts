@@ -50,7 +50,7 @@ export class Member implements CachedSource {
   readonly #onRemoved: MemberDependencies["onRemoved"];
   readonly #refreshing: Coalesced<void>;
   readonly #pins: Pins | undefined;
-  /** As the server listed them last, withheld ones included. */
+  /** With pins: as the server listed them last, withheld ones included. */
   #listed: readonly PoolTool[] = [];
   /** The refresh that the last new session began; `undefined` before the first. */
   #loading: Promise<void> | undefined;
@@ -140,7 +140,7 @@ export class Member implements CachedSource {
       );
     }
     await this.#pins.accept(tool);
-    await this.#showListed();
+    await this.#showListed(this.#pins);
   }
 
   /** Its tools are gone at once; its calls in flight have `drainMs`. */
@@ -257,17 +257,18 @@ export class Member implements CachedSource {
         ? []
         : await listAll<Tool>(this, "tools/list", "tools", options);
     const { tools, limits } = this.server;
-    this.#listed = toPoolTools(this.name, listed, { ...tools, maxCount: limits.tools }, (message) =>
-      this.warn(message),
-    );
-    await this.#showListed();
+    const rules = { ...tools, maxCount: limits.tools };
+    const shown = toPoolTools(this.name, listed, rules, (message) => this.warn(message));
+    // Without pins in the same turn: the catalogue is up to date when the answer is there.
+    if (this.#pins === undefined) this.#setTools(shown);
+    else {
+      this.#listed = shown;
+      await this.#showListed(this.#pins);
+    }
     return this.#catalog.toolsOf(this.name);
   }
 
-  /** Without pins in the same turn: the catalogue is up to date when the answer is there. */
-  async #showListed(): Promise<void> {
-    const pins = this.#pins;
-    if (pins === undefined) return this.#setTools(this.#listed);
+  async #showListed(pins: Pins): Promise<void> {
     let news: readonly WithheldTool[] = [];
     this.#setTools(await pins.screen(this.#listed, (tools) => (news = tools)));
     // Told when it is so: who hears of it cannot call them any more.

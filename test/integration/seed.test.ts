@@ -381,7 +381,8 @@ describe("reconnect for 30 s, every 2 s, each caller on its own, then replays bl
       const clock: Clock = {
         ...systemClock,
         setTimer: (callback, delayMs, background) => {
-          const isWait = delayMs < 400;
+          // Between attempts; what is tried in the background meanwhile is no attempt.
+          const isWait = delayMs < 400 && background !== true;
           if (isWait) delays.push(delayMs);
           return systemClock.setTimer(callback, isWait ? 1 : delayMs, background);
         },

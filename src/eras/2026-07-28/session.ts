@@ -29,6 +29,7 @@ import type {
 } from "../../spec/types.ts";
 import type { StatelessVersion } from "../../spec/versions.ts";
 import { isDiscoverResult } from "../classify.ts";
+import { CallRequest } from "../era.ts";
 import type { EraHost, EraRequest, EraSession, ListKind } from "../era.ts";
 import { ChangeSubscription } from "./changes.ts";
 import { converse } from "./conversation.ts";
@@ -262,18 +263,10 @@ class StatelessSession implements EraSession, Line {
     } catch (error) {
       return Promise.reject(error as Error);
     }
-    return peer.request({
-      method,
-      params: this.#envelope.params(params),
-      subject: call.tool?.name,
-      id,
-      limits,
-      signal: call.signal,
-      onProgress: call.onProgress,
-      // Over HTTP the end of the stream says it (4.10).
-      cancel: transport.channel === "exchange" ? "close" : "notify",
-      outbound: { headers },
-    });
+    const framed = this.#envelope.params(params);
+    // Over HTTP the end of the stream says it (4.10).
+    const cancel = transport.channel === "exchange" ? "close" : "notify";
+    return peer.request(new CallRequest(call, framed, id, limits, cancel, { headers }));
   }
 
   /** A result that is one; of a list, what can be used of it. */

@@ -1,6 +1,7 @@
 // A response body, whole: collected, decoded, bounded. https://www.rfc-editor.org/rfc/rfc9110#section-8.4
 
 import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from "node:zlib";
+import { decodeUtf8 } from "../../core/utf8.ts";
 
 export type DecodedBody =
   | { readonly kind: "text"; readonly text: string }
@@ -48,7 +49,7 @@ function decompress(raw: Buffer, encoding: string, maxOutputLength: number): Buf
 
 /** JSON.parse refuses the byte order mark that some servers put first. */
 function text(raw: Buffer): string {
-  const decoded = raw.toString("utf8");
+  const decoded = decodeUtf8(raw);
   return decoded.charCodeAt(0) === 0xfeff ? decoded.slice(1) : decoded;
 }
 

@@ -1,7 +1,7 @@
 // Bytes in, server-sent events out, with the cursor of their stream. https://html.spec.whatwg.org/multipage/server-sent-events.html
 
-import { StringDecoder } from "node:string_decoder";
 import { createParser, type EventSourceParser } from "eventsource-parser";
+import { Utf8Decoder } from "../../core/utf8.ts";
 
 const CR = 13;
 const LF = 10;
@@ -23,8 +23,7 @@ export class EventReader {
   eventCount = 0;
 
   readonly #limitChars: number;
-  /** Made for the first chunk that ends inside a character. */
-  #decoder: StringDecoder | undefined;
+  readonly #decoder: Utf8Decoder = new Utf8Decoder();
   readonly #parser: EventSourceParser;
   #started = false;
   /** The chunk before ended in CR, which was completed to CRLF: the LF that may follow is its second half. */
@@ -61,7 +60,7 @@ export class EventReader {
   /** Gives false as soon as an event is too large; nothing is read after that. */
   feed(chunk: Buffer): boolean {
     if (this.#state !== "reading") return this.#state !== "too-large";
-    let text = this.#decode(chunk);
+    let text = this.#decoder.write(chunk);
     if (text === "") return true;
     if (!this.#started) {
       this.#started = true;
@@ -83,15 +82,6 @@ export class EventReader {
   /** Drops what is left of the chunk being read. */
   stop(): void {
     if (this.#state === "reading") this.#state = "stopped";
-  }
-
-  #decode(chunk: Buffer): string {
-    const last = chunk[chunk.length - 1];
-    if (this.#decoder === undefined && last !== undefined && last < 0x80) {
-      return chunk.toString("utf8");
-    }
-    this.#decoder ??= new StringDecoder("utf8");
-    return this.#decoder.write(chunk);
   }
 
   #isWithinLimit(): boolean {

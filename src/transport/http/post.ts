@@ -41,8 +41,7 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
   }
 
   protected dispatch(origin: string, path: string): void {
-    const { sockets } = this.context;
-    (this.#exchange.isLongLived === true ? this.ownSockets : sockets.calls).dispatch(
+    (this.#exchange.isLongLived === true ? this.ownSockets : this.callSockets).dispatch(
       {
         origin,
         path,

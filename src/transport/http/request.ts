@@ -47,6 +47,7 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
   #reader: EventReader | undefined;
   #redirects = 0;
   #ownSockets: Dispatcher | undefined;
+  #callSockets: Dispatcher | undefined;
 
   constructor(context: HttpContext, url: URL) {
     super();
@@ -78,12 +79,19 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
     return (this.#ownSockets ??= this.context.sockets.acquireStream());
   }
 
+  /** Shared with all calls; given back when the request is over. */
+  protected get callSockets(): Dispatcher {
+    return (this.#callSockets ??= this.context.sockets.acquireCall());
+  }
+
   /** Sends; failures are reported later, never from inside this call. */
   protected run(): void {
     const { context } = this;
+    const isAlone = context.open.isEmpty;
     context.open.add(this);
     const quietMs = context.clock.now() - context.heardAt;
     if (quietMs > QUIET_MS && quietMs < Infinity) this.#sendAfterLook();
+    else if (isAlone && context.sockets.isFresh) setImmediate(sendNow, this);
     else this.#send();
   }
 
@@ -135,7 +143,10 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     // Thrown, undici drops the request unwritten and keeps the socket, which an abort would destroy.
-    if (this.#stage === "over") throw ABANDONED;
+    if (this.#stage === "over") {
+      this.#releaseCall();
+      throw ABANDONED;
+    }
     this.#controller = controller;
     this.#stage = "written";
     if (this.#redirects === 0) this.onSent();
@@ -195,7 +206,7 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
 
   #onError(reason: unknown): void {
     const stage = this.#stage;
-    if (stage === "over") return;
+    if (stage === "over") return this.#releaseCall();
     if (stage === "lingering") {
       this.#end(false);
       return;
@@ -225,10 +236,12 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
    * loop polls, and a request written to it is lost. Two turns, because the first may come before the poll.
    */
   #sendAfterLook(): void {
-    const send = (): void => {
-      if (this.#stage !== "over") this.#send();
-    };
-    setImmediate(() => setImmediate(send));
+    setImmediate(() => setImmediate(sendNow, this));
+  }
+
+  /** For `sendNow`. */
+  sendUnlessOver(): void {
+    if (this.#stage !== "over") this.#send();
   }
 
   #send(): void {
@@ -341,6 +354,19 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
     this.#ownSockets = undefined;
     // Not from inside the parser that reports the end of the very socket that goes.
     if (own !== undefined) queueMicrotask(() => this.context.sockets.release(own));
+    // What undici still holds, unwritten, is in the way of whatever comes after it.
+    if (stage !== "queued") this.#releaseCall();
     this.onOver();
   }
+
+  #releaseCall(): void {
+    const calls = this.#callSockets;
+    this.#callSockets = undefined;
+    if (calls !== undefined) this.context.sockets.releaseCall(calls);
+  }
+}
+
+/** One function for all requests: a closure for each would be garbage on the hot path. */
+function sendNow(request: HttpRequest): void {
+  request.sendUnlessOver();
 }

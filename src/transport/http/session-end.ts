@@ -25,7 +25,7 @@ export class SessionEnd extends HttpRequest {
   }
 
   protected dispatch(origin: string, path: string): void {
-    this.context.sockets.calls.dispatch(
+    this.callSockets.dispatch(
       {
         origin,
         path,

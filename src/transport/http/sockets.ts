@@ -1,7 +1,8 @@
-// The sockets of one server: a pool for calls, and one of its own for each stream that stays open. https://undici.nodejs.org
+// The sockets of one server: one for a call at a time, a pool for those beyond it, and one of its own for each stream
+// that stays open. https://undici.nodejs.org
 
 import { Socket } from "node:net";
-import { buildConnector, EnvHttpProxyAgent, Pool, type Dispatcher } from "undici";
+import { buildConnector, Client, EnvHttpProxyAgent, Pool, type Dispatcher } from "undici";
 
 /** Sockets beyond those for calls: what cancels a call, or answers for it, must not wait for one to end. */
 const SPARE_SOCKETS = 16;
@@ -28,11 +29,15 @@ export class Sockets {
   readonly #streams = new Set<Dispatcher>();
   /** Replaced, and closed when what is under way there has ended. */
   readonly #retired = new Set<Dispatcher>();
-  #calls: Dispatcher | undefined;
+  /** Most servers never need more, and a pool takes 16 KB before its first socket. */
+  #first: Dispatcher | undefined;
+  #isFirstTaken = false;
+  /** Its last call ended in this turn of the event loop: that the server closes it now may not be known yet. */
+  #isFresh = false;
+  #more: Dispatcher | undefined;
 
   constructor(options: SocketOptions) {
     this.#options = options;
-    this.#calls = options.dispatcher;
     // One for all, so that a new stream resumes the TLS session of the calls.
     const connector = buildConnector({ timeout: options.connectMs });
     this.#connect = (target, callback) => {
@@ -43,9 +48,32 @@ export class Sockets {
     };
   }
 
-  /** @throws if the proxy environment holds no valid URL. */
-  get calls(): Dispatcher {
-    return (this.#calls ??= this.#create(this.#options.callCount + SPARE_SOCKETS));
+  /** Whether the socket for a call at a time is there for whoever waits for the next turn of the event loop. */
+  get isFresh(): boolean {
+    return this.#isFresh;
+  }
+
+  /**
+   * For one call; `releaseCall` when it is over.
+   *
+   * @throws if the proxy environment holds no valid URL.
+   */
+  acquireCall(): Dispatcher {
+    const { dispatcher, callCount } = this.#options;
+    if (dispatcher !== undefined) return dispatcher;
+    if (this.#isFirstTaken || this.#isFresh)
+      return (this.#more ??= this.#create(callCount + SPARE_SOCKETS - 1));
+    this.#first ??= this.#create(1);
+    this.#isFirstTaken = true;
+    return this.#first;
+  }
+
+  releaseCall(dispatcher: Dispatcher): void {
+    if (dispatcher !== this.#first) return;
+    this.#isFirstTaken = false;
+    if (this.#isFresh) return;
+    this.#isFresh = true;
+    setImmediate(this.#endTurn);
   }
 
   /**
@@ -69,11 +97,12 @@ export class Sockets {
 
   /** What is idle may be dead without having ended: calls get new sockets from here on. */
   renewCalls(): void {
-    const old = this.#calls;
-    if (old === undefined || this.#options.dispatcher !== undefined) return;
-    this.#calls = undefined;
-    this.#retired.add(old);
-    void old.close().finally(() => this.#retired.delete(old));
+    const old = this.#takeCalls();
+    this.#isFirstTaken = false;
+    for (const one of old) {
+      this.#retired.add(one);
+      void one.close().finally(() => this.#retired.delete(one));
+    }
   }
 
   /** The same for streams that stay open: they end with an error, now. */
@@ -85,16 +114,26 @@ export class Sockets {
   async destroy(): Promise<void> {
     if (this.#options.dispatcher !== undefined) return;
     this.dropStreams();
-    const calls = [...this.#retired, ...(this.#calls === undefined ? [] : [this.#calls])];
+    const calls = [...this.#retired, ...this.#takeCalls()];
     await Promise.all(calls.map((one) => one.destroy()));
     // undici forgets a socket that is still connecting: without this it would outlive us by `connectMs`.
     await Promise.all(Array.from(this.#sockets, destroySocket));
   }
 
+  readonly #endTurn = (): void => {
+    this.#isFresh = false;
+  };
+
+  #takeCalls(): Dispatcher[] {
+    const calls = [this.#first, this.#more].filter((one) => one !== undefined);
+    this.#first = undefined;
+    this.#more = undefined;
+    return calls;
+  }
+
   #create(connections: number): Dispatcher {
     const { url, connectMs } = this.#options;
     const options = {
-      connections,
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -102,9 +141,13 @@ export class Sockets {
       keepAliveMaxTimeout: MAX_IDLE_MS,
       connect: this.#connect,
     };
-    if (isLoopback(url.hostname)) return new Pool(url.origin, options);
+    if (isLoopback(url.hostname)) {
+      if (connections === 1) return new Client(url.origin, options);
+      return new Pool(url.origin, { ...options, connections });
+    }
     return new EnvHttpProxyAgent({
       ...options,
+      connections,
       proxyTls: { timeout: connectMs },
       requestTls: { timeout: connectMs },
     });

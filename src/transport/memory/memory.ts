@@ -43,6 +43,9 @@ export function createMemoryPair(): MemoryPair {
   };
 }
 
+/** One for all: a handle for each message would know its exchange, see jsonrpc/run-call.ts. */
+const OVER: ExchangeHandle = { close() {} };
+
 class MemoryClient implements DuplexTransport {
   readonly channel = "duplex";
   readonly kind: string = "memory";
@@ -80,7 +83,7 @@ class MemoryClient implements DuplexTransport {
     if (error === undefined) {
       exchange.onWritten?.();
       if (!isRequest(message)) exchange.onAccepted?.();
-      return { close() {} };
+      return OVER;
     }
     const failure = error;
     let over = false;

@@ -38,7 +38,7 @@ export class SsePost extends HttpRequest implements ExchangeHandle {
   }
 
   protected dispatch(origin: string, path: string): void {
-    this.context.sockets.calls.dispatch(
+    this.callSockets.dispatch(
       {
         origin,
         path,

@@ -2,6 +2,7 @@
 
 import { McpError, McpProtocolError } from "../../core/errors.ts";
 import { excerpt } from "../../core/redact.ts";
+import { decodeUtf8 } from "../../core/utf8.ts";
 import { isRequest } from "../../jsonrpc/messages.ts";
 import type { JsonRpcMessage } from "../../jsonrpc/messages.ts";
 import { parseMessage } from "../../jsonrpc/parse.ts";
@@ -79,7 +80,7 @@ export class LineSplitter {
     if (end - start > this.#options.maxLineBytes) return this.#overflow();
     const stop = end > start && bytes[end - 1] === CR ? end - 1 : end;
     if (stop === start) return;
-    const line = bytes.toString("utf8", start, stop);
+    const line = decodeUtf8(bytes.subarray(start, stop));
     if (line.trim() !== "") this.#options.onLine(line);
   }
 

@@ -119,3 +119,24 @@ test("a name with several addresses is refused at each", () => {
     { host: "127.0.0.1", port: 80 },
   ]);
 });
+
+test("an attempt that fails at an open door is not followed by knocks for a second", async () => {
+  const { clock, knocker, onOpen, opened } = setup();
+  const { port } = await listen();
+  const error = Object.assign(new Error("refused"), {
+    code: "ECONNREFUSED",
+    address: "127.0.0.1",
+    port,
+  });
+  knocker.aim(error, onOpen);
+  knocker.start();
+  clock.advance(100);
+  await until(() => opened() === 1, "an open door");
+  knocker.aim(error, onOpen);
+  knocker.start();
+  expect(clock.armedCount).toBe(0);
+  clock.advance(1_000);
+  knocker.aim(error, onOpen);
+  knocker.start();
+  expect(clock.armedCount).toBe(1);
+});

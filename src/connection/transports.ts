@@ -1,0 +1,74 @@
+// The transport for one server. Each kind is loaded with the first server that needs it: HTTP with undici is more than
+// half of all the code there is, and a program that talks to children only never loads it.
+
+import type { Clock } from "../core/clock.ts";
+import type { DuplexTransport, ExchangeTransport, Transport } from "../jsonrpc/transport.ts";
+import type { HttpTransportOptions } from "../transport/http/http.ts";
+import type { SseTransportOptions } from "../transport/sse-legacy/sse.ts";
+import type { ResolvedServer } from "./options.ts";
+import type { ResolvedTarget } from "./target.ts";
+
+type HttpTarget = ResolvedTarget & { kind: "http" };
+
+export async function createHttp(
+  server: ResolvedServer,
+  target: HttpTarget,
+  clock: Clock,
+): Promise<ExchangeTransport> {
+  const { createHttpTransport } = await import("../transport/http/http.ts");
+  return createHttpTransport(httpOptions(server, target, clock));
+}
+
+export async function createSse(
+  server: ResolvedServer,
+  target: HttpTarget,
+  clock: Clock,
+): Promise<DuplexTransport> {
+  const { createSseTransport } = await import("../transport/sse-legacy/sse.ts");
+  return createSseTransport(httpOptions(server, target, clock));
+}
+
+export async function createChild(
+  server: ResolvedServer,
+  target: ResolvedTarget & { kind: "stdio" },
+  clock: Clock,
+): Promise<Transport> {
+  const { createStdioTransport } = await import("../transport/stdio/stdio.ts");
+  return createStdioTransport({
+    server: server.name,
+    command: target.command,
+    args: target.args,
+    env: target.env,
+    cwd: target.cwd,
+    clock,
+    limits: server.limits,
+    timeouts: { closeStepMs: server.timeouts.closeStepMs },
+  });
+}
+
+export async function createCustom(
+  { name }: ResolvedServer,
+  { transport }: ResolvedTarget & { kind: "custom" },
+): Promise<Transport> {
+  if ("channel" in transport) return transport;
+  const { adaptSdkTransport } = await import("../transport/custom/sdk-adapter.ts");
+  return adaptSdkTransport(transport, { server: name });
+}
+
+function httpOptions(
+  server: ResolvedServer,
+  target: HttpTarget,
+  clock: Clock,
+): HttpTransportOptions & SseTransportOptions {
+  const { connectMs, handshakeMs } = server.timeouts;
+  return {
+    server: server.name,
+    url: target.url,
+    headers: target.headers,
+    ...(target.dispatcher === undefined ? {} : { dispatcher: target.dispatcher }),
+    clock,
+    limits: server.limits,
+    timeouts: { connectMs, handshakeMs },
+    resume: { attempts: 5, backoff: { initialMs: 1_000, factor: 1.5, maxMs: 30_000, jitter: 0.1 } },
+  };
+}
