@@ -1,4 +1,5 @@
 // Many servers' tools as one list: ordered, immutable, live; every change told as a difference.
+// Hot path: `find`.
 
 import { distance } from "fastest-levenshtein";
 import { splitToolName } from "./names.ts";

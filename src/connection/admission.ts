@@ -1,4 +1,5 @@
 // Who may ask the server now: places and a queue for them, the breaker's word, and what those are told who may not.
+// Hot path: `tryEnter`, `leave`, `onAnswer`.
 
 import type { Clock } from "../core/clock.ts";
 import {

@@ -15,6 +15,15 @@ const BOOTING_PER_CORE = 4;
  */
 const PATIENCE_MS = { http: 1_500, stdio: 7_500 };
 
+/**
+ * Whoever has waited so long goes without a place: its callers' budget runs (`reconnect.budgetMs`, by default 30 s), and
+ * they must not be told that a server is unreachable that was never tried. Milliseconds.
+ */
+const MAX_WAIT_MS = 20_000;
+
+/** What a wait for a place ends with that was too long. */
+const TOO_LONG = new Error("waited too long for a place");
+
 type Kind = ResolvedTarget["kind"];
 
 export class ConnectGate {
@@ -39,7 +48,14 @@ export class ConnectGate {
     // An object that was handed to us has been made by its owner.
     if (kind === "custom") return attempt();
     const limiter = this.#limiters[kind];
-    if (!limiter.tryEnter()) await limiter.enter({ limitMs: Infinity, signal, onLimit: never });
+    if (!limiter.tryEnter()) {
+      try {
+        await limiter.enter({ limitMs: MAX_WAIT_MS, signal, onLimit: () => TOO_LONG });
+      } catch (error) {
+        if (error !== TOO_LONG) throw error;
+        return attempt();
+      }
+    }
     let isInside = true;
     const leave = (): void => {
       if (isInside) limiter.leave();
@@ -53,8 +69,4 @@ export class ConnectGate {
       leave();
     }
   }
-}
-
-function never(): Error {
-  return new Error("a wait without a limit came to one");
 }

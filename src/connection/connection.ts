@@ -1,4 +1,5 @@
 // One server of the pool, whatever happens to it: requests go in, results or typed errors come out.
+// Hot path: `request`, which makes one object for each call and counts it.
 
 import type { Clock } from "../core/clock.ts";
 import { delay } from "../core/clock.ts";

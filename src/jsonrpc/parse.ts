@@ -1,4 +1,5 @@
 // Text in, messages out, with limits; nothing past this file meets malformed JSON-RPC.
+// Hot path: one look at each key of a message that is small, and no walk through it.
 
 import { McpProtocolError } from "../core/errors.ts";
 import { isObject } from "../core/is-object.ts";

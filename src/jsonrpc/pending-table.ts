@@ -1,4 +1,5 @@
 // What waits for an answer, by id. Not a Map alone: a churned Map keeps the dead alive, see core/linked-list.ts.
+// Hot path: an array slot for each call.
 
 import type { RequestId } from "./messages.ts";
 

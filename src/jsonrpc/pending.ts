@@ -1,4 +1,5 @@
 // A request on its way: what was asked, what is known of it, who waits for it.
+// Hot path: one object per call, and no closures.
 
 import type { McpError, Sent } from "../core/errors.ts";
 import { excerpt } from "../core/redact.ts";

@@ -189,6 +189,8 @@ describe("fault 8: servers that close by a rule, and do not say so", () => {
       const counts = await server.counts();
       check(outcomes, counts);
       expect(counts.sockets).toBeGreaterThan(300 / requestsPerSocket / 2);
+      // A socket whose end is on its way is not the next one to be used; of those that are, some are lost.
+      expect(outcomes.filter(({ code }) => code !== undefined).length).toBeLessThanOrEqual(5);
     },
   );
 

@@ -1,4 +1,5 @@
 // The session era, 2024-11-05 to 2025-11-25: a handshake, and a session that lasts until somebody forgets it.
+// Hot path: `request`.
 // https://modelcontextprotocol.io/specification/2025-11-25/basic
 
 import { untilAborted } from "../../core/abort.ts";

@@ -1,4 +1,5 @@
 // Bytes in, server-sent events out, with the cursor of their stream. https://html.spec.whatwg.org/multipage/server-sent-events.html
+// Hot path: text of each chunk, and the parser.
 
 import { createParser, type EventSourceParser } from "eventsource-parser";
 import { Utf8Decoder } from "../../core/utf8.ts";

@@ -1,4 +1,5 @@
 // One message by POST and its answer: JSON, a stream, or an acknowledgement. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server
+// Hot path, over HTTP.
 
 import { McpConnectionError, McpProtocolError, type McpError } from "../../core/errors.ts";
 import { excerpt } from "../../core/redact.ts";

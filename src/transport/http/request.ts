@@ -1,4 +1,5 @@
 // One HTTP request on undici's dispatch: stages, redirects, and what becomes of the body. https://undici.nodejs.org/#/docs/api/Dispatcher
+// Hot path: one handler object per request, which undici calls.
 
 import type { Dispatcher } from "undici";
 import type { IncomingHttpHeaders } from "undici/types/header.js";
@@ -87,11 +88,9 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
   /** Sends; failures are reported later, never from inside this call. */
   protected run(): void {
     const { context } = this;
-    const isAlone = context.open.isEmpty;
     context.open.add(this);
     const quietMs = context.clock.now() - context.heardAt;
     if (quietMs > QUIET_MS && quietMs < Infinity) this.#sendAfterLook();
-    else if (isAlone && context.sockets.isFresh) setImmediate(sendNow, this);
     else this.#send();
   }
 
@@ -219,6 +218,8 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
       isPlain: this.#url.protocol === "http:",
     });
     if (stage === "queued") {
+      // undici holds nothing of it any more.
+      this.#releaseCall();
       // May come from inside `run`, before its caller holds the handle.
       queueMicrotask(() => this.#fail(error, false));
       return;
@@ -277,6 +278,8 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
     this.#controller = undefined;
     // The server sent the request elsewhere instead of taking it: nothing was written where it goes now.
     this.#stage = "queued";
+    // Its sockets may have been replaced meanwhile, and be closing.
+    this.#releaseCall();
     this.#send();
   }
 

@@ -1,11 +1,18 @@
-// The sockets of one server: one for a call at a time, a pool for those beyond it, and one of its own for each stream
+// The sockets of one server: two for a call at a time, a pool for those beyond it, and one of its own for each stream
 // that stays open. https://undici.nodejs.org
+// Hot path: `acquireCall` and `releaseCall`.
 
 import { Socket } from "node:net";
 import { buildConnector, Client, EnvHttpProxyAgent, Pool, type Dispatcher } from "undici";
 
 /** Sockets beyond those for calls: what cancels a call, or answers for it, must not wait for one to end. */
 const SPARE_SOCKETS = 16;
+
+/**
+ * With two, a call that follows the last at once takes the other socket: that the server closes the one it has just
+ * answered on may not be known yet, and the call would be lost there.
+ */
+const MAX_SINGLES = 2;
 
 /** A socket is closed after being idle for so long, unless the server says how long it keeps it. Milliseconds. */
 const IDLE_MS = 4_000;
@@ -22,6 +29,13 @@ export interface SocketOptions {
   readonly callCount: number;
 }
 
+/** One socket. */
+interface Single {
+  readonly dispatcher: Dispatcher;
+  /** A call is under way there, or ended in this turn of the event loop. */
+  isBusy: boolean;
+}
+
 export class Sockets {
   readonly #options: SocketOptions;
   readonly #connect: buildConnector.connector;
@@ -30,10 +44,7 @@ export class Sockets {
   /** Replaced, and closed when what is under way there has ended. */
   readonly #retired = new Set<Dispatcher>();
   /** Most servers never need more, and a pool takes 16 KB before its first socket. */
-  #first: Dispatcher | undefined;
-  #isFirstTaken = false;
-  /** Its last call ended in this turn of the event loop: that the server closes it now may not be known yet. */
-  #isFresh = false;
+  #singles: Single[] = [];
   #more: Dispatcher | undefined;
 
   constructor(options: SocketOptions) {
@@ -48,11 +59,6 @@ export class Sockets {
     };
   }
 
-  /** Whether the socket for a call at a time is there for whoever waits for the next turn of the event loop. */
-  get isFresh(): boolean {
-    return this.#isFresh;
-  }
-
   /**
    * For one call; `releaseCall` when it is over.
    *
@@ -61,19 +67,22 @@ export class Sockets {
   acquireCall(): Dispatcher {
     const { dispatcher, callCount } = this.#options;
     if (dispatcher !== undefined) return dispatcher;
-    if (this.#isFirstTaken || this.#isFresh)
-      return (this.#more ??= this.#create(callCount + SPARE_SOCKETS - 1));
-    this.#first ??= this.#create(1);
-    this.#isFirstTaken = true;
-    return this.#first;
+    for (const single of this.#singles) {
+      if (single.isBusy) continue;
+      single.isBusy = true;
+      return single.dispatcher;
+    }
+    if (this.#singles.length === MAX_SINGLES)
+      return (this.#more ??= this.#create(callCount + SPARE_SOCKETS - MAX_SINGLES));
+    const single = { dispatcher: this.#create(1), isBusy: true };
+    this.#singles.push(single);
+    return single.dispatcher;
   }
 
   releaseCall(dispatcher: Dispatcher): void {
-    if (dispatcher !== this.#first) return;
-    this.#isFirstTaken = false;
-    if (this.#isFresh) return;
-    this.#isFresh = true;
-    setImmediate(this.#endTurn);
+    for (const single of this.#singles) {
+      if (single.dispatcher === dispatcher) setImmediate(free, single);
+    }
   }
 
   /**
@@ -98,7 +107,6 @@ export class Sockets {
   /** What is idle may be dead without having ended: calls get new sockets from here on. */
   renewCalls(): void {
     const old = this.#takeCalls();
-    this.#isFirstTaken = false;
     for (const one of old) {
       this.#retired.add(one);
       void one.close().finally(() => this.#retired.delete(one));
@@ -120,13 +128,10 @@ export class Sockets {
     await Promise.all(Array.from(this.#sockets, destroySocket));
   }
 
-  readonly #endTurn = (): void => {
-    this.#isFresh = false;
-  };
-
   #takeCalls(): Dispatcher[] {
-    const calls = [this.#first, this.#more].filter((one) => one !== undefined);
-    this.#first = undefined;
+    const calls = this.#singles.map(({ dispatcher }) => dispatcher);
+    if (this.#more !== undefined) calls.push(this.#more);
+    this.#singles = [];
     this.#more = undefined;
     return calls;
   }
@@ -152,6 +157,11 @@ export class Sockets {
       requestTls: { timeout: connectMs },
     });
   }
+}
+
+/** One function for all calls: a closure for each would be garbage on the hot path. */
+function free(single: Single): void {
+  single.isBusy = false;
 }
 
 /** The hosts that no proxy can reach for us; the rule of Go's net/http. */

@@ -1,4 +1,5 @@
 // One JSON message per line, cut out of bytes. https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/stdio
+// Hot path: a line within one chunk is decoded from where it lies.
 
 import { McpError, McpProtocolError } from "../../core/errors.ts";
 import { excerpt } from "../../core/redact.ts";

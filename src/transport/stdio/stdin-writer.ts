@@ -1,4 +1,5 @@
 // Messages to the child's stdin, in order, no faster than it reads.
+// Hot path: two system calls for all that one turn of the event loop sends.
 
 import type { Writable } from "node:stream";
 import { McpConnectionError } from "../../core/errors.ts";

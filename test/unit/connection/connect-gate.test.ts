@@ -117,6 +117,27 @@ describe("attempts to connect", () => {
     expect(ids()).toContain(most);
   });
 
+  test("who has waited for 20 s goes without a place: its callers' time runs", async () => {
+    const { pass, ids, clock } = setup(1);
+    void pass("stdio");
+    for (let n = 0; n < 4 * availableParallelism() + 10; n++) void pass("stdio");
+    clock.advance(7_400);
+    await settled();
+    const waiting = pass("stdio");
+    const id = ids().length;
+    expect(id).toBe(1);
+    clock.advance(100);
+    await settled();
+    expect(ids()).toHaveLength(2);
+    clock.advance(19_899);
+    await settled();
+    expect(ids()).not.toContain(4 * availableParallelism() + 11);
+    clock.advance(1);
+    await settled();
+    expect(ids()).toContain(4 * availableParallelism() + 11);
+    expect(waiting).toBeInstanceOf(Promise);
+  });
+
   test("the user's own transports never wait", () => {
     const { pass, ids } = setup(1);
     void pass("http");
