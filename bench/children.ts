@@ -32,6 +32,8 @@ export class Child {
       execArgv: [...own, ...execArgv],
       execPath,
     });
+    // A message to one that has just died is answered by its exit.
+    this.#process.on("error", () => {});
   }
 
   /** The next message, or an error if the child ends or says nothing for too long. */

@@ -21,14 +21,22 @@ export function toFloor({ contender, ratios }: Row, metric: string): Spread | un
   return ratios[floor]?.[metric];
 }
 
+/** Where there is no floor: the pool of its own era, on its own Node. */
+export function toPool({ contender, ratios }: Row, metric: string): Spread | undefined {
+  const [suffix = ""] = /(?:-stateless)?(?: \(Node \d+\))?$/.exec(contender) ?? [];
+  return ratios[`pool${suffix}`]?.[metric];
+}
+
 function table(point: string, metrics: readonly Metric[], rows: readonly Row[]): string {
   const used = metrics.filter(({ name }) => rows.some((row) => row.values[name] !== undefined));
-  const compared = used.filter(({ name }) => rows.some((row) => toFloor(row, name) !== undefined));
+  const hasFloor = rows.some(({ contender }) => contender.startsWith("floor"));
+  const [base, ratioOf] = hasFloor ? (["floor", toFloor] as const) : (["pool", toPool] as const);
+  const compared = used.filter(({ name }) => rows.some((row) => ratioOf(row, name) !== undefined));
   const head = ["", ...used.map(({ name, unit }) => (unit === "" ? name : `${name}, ${unit}`))];
-  head.push(...compared.map(({ name }) => `${name} ÷ floor`));
+  head.push(...compared.map(({ name }) => `${name} ÷ ${base}`));
   const lines = rows.map((row) => {
     const own = used.map(({ name, digits }) => format(row.values[name], digits));
-    const ratios = compared.map(({ name }) => format(toFloor(row, name), 2));
+    const ratios = compared.map(({ name }) => format(ratioOf(row, name), 2));
     return [row.contender, ...own, ...ratios];
   });
   return [`  ${point}`, ...align([head, ...lines]), ""].join("\n");

@@ -8,6 +8,7 @@ import path from "node:path";
 const reports = mkdtempSync(path.join(tmpdir(), "mcp-client-pool-test-"));
 const vitestReport = path.join(reports, "vitest.json");
 const soakReport = path.join(reports, "soak.json");
+const guardReport = path.join(reports, "guard.json");
 const conformanceReport = path.join(reports, "conformance.json");
 
 /** `count` reads what a stage itself counted; a stage without it, or that left no report, counts once, if it fails. */
@@ -28,6 +29,12 @@ const stages = [
     name: "soak",
     command: `npm run soak -- --minutes 1 --seed ${Math.floor(Date.now() / 1_000) % 100_000} --json "${soakReport}"`,
     count: () => readJson(soakReport),
+  },
+  {
+    name: "guard",
+    needs: "build",
+    command: `npm run guard -- --json "${guardReport}"`,
+    count: () => readJson(guardReport),
   },
   {
     name: "conformance",

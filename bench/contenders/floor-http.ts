@@ -1,6 +1,7 @@
 // The floor over HTTP: undici's bare dispatch, JSON.stringify, JSON.parse (for streams, eventsource-parser), and
 // nothing else: no handshake, no ids to match, no limits, no timeouts, no errors told apart.
 
+import { TextDecoder } from "node:util";
 import { createParser } from "eventsource-parser";
 import type { EventSourceParser } from "eventsource-parser";
 import { Pool } from "undici";
@@ -10,6 +11,8 @@ import type { Client, Era, Target } from "./contender.ts";
 
 /** As many as the pool's. */
 const SOCKETS = 128;
+
+const LF = 0x0a;
 
 const BASE = [
   ["content-type", "application/json"],
@@ -86,6 +89,8 @@ class BodyHandler extends Handler {
 
 class EventHandler extends Handler {
   readonly #parser: EventSourceParser;
+  /** For an event of several chunks: a character may be split between two of them. */
+  #decoder: TextDecoder | undefined;
 
   constructor(resolve: (message: unknown) => void, reject: (error: Error) => void) {
     super(resolve, reject);
@@ -98,7 +103,12 @@ class EventHandler extends Handler {
   }
 
   onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#parser.feed(chunk.toString("utf8"));
+    if (this.#decoder === undefined && chunk[chunk.length - 1] === LF) {
+      this.#parser.feed(chunk.toString("utf8"));
+      return;
+    }
+    this.#decoder ??= new TextDecoder();
+    this.#parser.feed(this.#decoder.decode(chunk, { stream: true }));
   }
 
   onResponseEnd(): void {}

@@ -8,6 +8,8 @@ import type { Client, Era, Target } from "./contender.ts";
 /** More than are ever in flight. A Map in its place costs the floor a third of its speed, in garbage. */
 const SLOTS = 1_024;
 
+const LF = 0x0a;
+
 export async function connectFloorStdio(
   target: Target & { kind: "stdio" },
   era: Era,
@@ -15,12 +17,18 @@ export async function connectFloorStdio(
   const child = spawn(target.command, target.args, { stdio: ["pipe", "pipe", "inherit"] });
   const waiting: ((message: unknown) => void)[] = [];
   let nextId = 1;
-  let carry = "";
-  child.stdout.setEncoding("utf8");
-  child.stdout.on("data", (chunk: string) => {
-    const lines = (carry + chunk).split("\n");
-    carry = lines.pop() ?? "";
-    for (const line of lines) {
+  /** What came since the last LF. Bytes, joined once: a long line comes in many chunks. */
+  let carry: Buffer[] = [];
+  child.stdout.on("data", (chunk: Buffer) => {
+    const end = chunk.lastIndexOf(LF);
+    if (end === -1) {
+      carry.push(chunk);
+      return;
+    }
+    const whole = chunk.subarray(0, end);
+    const text = (carry.length === 0 ? whole : Buffer.concat([...carry, whole])).toString("utf8");
+    carry = end === chunk.length - 1 ? [] : [chunk.subarray(end + 1)];
+    for (const line of text.split("\n")) {
       const message = JSON.parse(line) as { id: number };
       waiting[message.id % SLOTS]?.(message);
     }

@@ -4,8 +4,11 @@ import type { Client, Era, Target } from "./contender.ts";
 
 const KINDS = ["floor", "pool", "sdk-v1", "sdk-v2"] as const;
 
+/** Other clients, in an era of their own choice: they take part where their study says so. */
+export const PEERS = ["langchain", "ai-sdk", "mcporter", "mastra"] as const;
+
 /** `other` is a second build of the pool, for a comparison of two versions. */
-export type Kind = (typeof KINDS)[number] | "other";
+export type Kind = (typeof KINDS)[number] | (typeof PEERS)[number] | "other";
 
 /** A kind in an era; the session era goes without saying. */
 export type ContenderName = Kind | `${Kind}-stateless`;
@@ -33,7 +36,8 @@ export function kindOf(name: ContenderName): Kind {
 /** @param build folder of the pool's build to measure */
 export async function connect(name: ContenderName, target: Target, build: string): Promise<Client> {
   const era = eraOf(name);
-  switch (kindOf(name)) {
+  const kind = kindOf(name);
+  switch (kind) {
     case "floor":
       return target.kind === "http"
         ? (await import("./floor-http.ts")).connectFloorHttp(target, era)
@@ -45,5 +49,10 @@ export async function connect(name: ContenderName, target: Target, build: string
       return (await import("./sdk-v1.ts")).connectSdkV1(target);
     case "sdk-v2":
       return (await import("./sdk-v2.ts")).connectSdkV2(target, era);
+    case "langchain":
+    case "ai-sdk":
+    case "mcporter":
+    case "mastra":
+      return (await import("./peer.ts")).connectPeer(kind, target);
   }
 }

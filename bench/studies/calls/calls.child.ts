@@ -1,6 +1,7 @@
 // The process of one contender: connects, and measures as often as its parent asks. A process each, so that
 // nobody pays for another's garbage.
 
+import { inspect } from "node:util";
 import { connect } from "../../contenders/index.ts";
 import type { ContenderName } from "../../contenders/index.ts";
 import type { Client, Target } from "../../contenders/contender.ts";
@@ -20,7 +21,9 @@ export interface Order {
 
 export type Reply =
   | { readonly kind: "ready"; readonly text: string }
-  | { readonly kind: "sample"; readonly sample: Sample };
+  | { readonly kind: "sample"; readonly sample: Sample }
+  /** The last one. */
+  | { readonly kind: "failed"; readonly reason: string };
 
 /** Share of a measurement's time that is run before it, for sockets and the compiler. */
 const WARM_UP = 0.2;
@@ -28,8 +31,8 @@ const WARM_UP = 0.2;
 async function main(setup: ClientSetup): Promise<void> {
   const client = await connect(setup.contender, setup.target, setup.build);
   process.on("message", (order: Order | "close") => {
-    const work = order === "close" ? close(client) : run(client, order);
-    work.catch(fail);
+    if (order === "close") void close(client);
+    else run(client, order).catch(fail);
   });
   reply({ kind: "ready", text: await client.call() });
 }
@@ -77,17 +80,21 @@ async function load(
 }
 
 async function close(client: Client): Promise<void> {
-  await client.close();
+  try {
+    await client.close();
+  } catch (error) {
+    // Its parent waits for its end, and for nothing else.
+    console.error(error);
+  }
   process.disconnect();
 }
 
-function reply(message: Reply): void {
-  process.send?.(message);
+function reply(message: Reply, onSent: () => void = () => {}): void {
+  process.send?.(message, onSent);
 }
 
 function fail(error: unknown): void {
-  console.error(error);
-  process.exit(1);
+  reply({ kind: "failed", reason: inspect(error) }, () => process.exit(1));
 }
 
 // Whatever happens to the parent, this process ends.

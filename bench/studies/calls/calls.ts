@@ -2,34 +2,19 @@
 
 import { contender, kindOf } from "../../contenders/index.ts";
 import type { ContenderName } from "../../contenders/index.ts";
-import type { Target } from "../../contenders/contender.ts";
 import { spread, summarise } from "../../study.ts";
-import type { Findings, Metric, Row, Sample, Settings, Study } from "../../study.ts";
+import type { Findings, Row, Sample, Settings, Study } from "../../study.ts";
 import type { Order } from "./calls.child.ts";
 import { CASES, pointOf } from "./cases.ts";
 import type { Case } from "./cases.ts";
-import { ClientProcess, HttpServer, STDIO_SERVER } from "./processes.ts";
+import { effortOf, inTurn, shares } from "./effort.ts";
+import type { Effort } from "./effort.ts";
+import { ClientProcess, HttpServer, targetOf } from "./processes.ts";
 import type { RecordedRequest } from "./processes.ts";
-import { BYTES, CALLS_PER_SECOND, CPU, LATENCY, verdictsOf } from "./targets.ts";
+import { BYTES, METRICS, verdictsOf } from "./targets.ts";
 import { bytesOf, differencesFromFloor } from "./wire.ts";
 
-const METRICS: readonly Metric[] = [
-  { name: CALLS_PER_SECOND, unit: "", better: "more", digits: 0 },
-  { name: CPU, unit: "µs", better: "less", digits: 1 },
-  { name: LATENCY, unit: "µs", better: "less", digits: 0 },
-  { name: BYTES, unit: "bytes", better: "less", digits: 0 },
-];
-
-/** How much of each: how well a process collects its garbage is a matter of luck, and stays so until it ends. */
-interface Effort {
-  readonly rounds: number;
-  /** Per contender; they share the rounds. */
-  readonly processes: number;
-  /** Of one measurement, milliseconds. */
-  readonly durationMs: number;
-}
-
-const FULL: Effort = { rounds: 9, processes: 3, durationMs: 800 };
+const FULL: Effort = { rounds: 6, processes: 2, durationMs: 600 };
 const QUICK: Effort = { rounds: 3, processes: 1, durationMs: 250 };
 
 export const CALL_STUDIES: readonly Study[] = CASES.map((one) => ({
@@ -61,15 +46,16 @@ interface Field {
 }
 
 async function runCase(one: Case, settings: Settings): Promise<Findings> {
-  const { durationMs, rounds, processes } = effortOf(settings);
+  const effort = effortOf(settings, FULL, QUICK);
   const counts = settings.quick ? one.quick : one.inFlight;
   const samples = counts.map((): SampleLists => new Map());
   const bytes = new Map<ContenderName, number>();
-  for (const share of shares(rounds, processes)) {
+  for (const share of shares(effort)) {
     await inProcesses(one, settings, async ({ clients, requests }) => {
       for (const [name, request] of requests) bytes.set(name, bytesOf(request));
       for (const [index, inFlight] of counts.entries()) {
-        await runRounds(clients, { inFlight, durationMs }, share, samples[index] ?? new Map());
+        const order = { inFlight, durationMs: effort.durationMs };
+        await runRounds(clients, order, share, samples[index] ?? new Map());
       }
     });
   }
@@ -79,11 +65,6 @@ async function runCase(one: Case, settings: Settings): Promise<Findings> {
   return { metrics: METRICS, rows, verdicts: verdictsOf(one.name, rows), notes: [] };
 }
 
-function effortOf({ quick, rounds }: Settings): Effort {
-  const effort = quick ? QUICK : FULL;
-  return { ...effort, rounds: rounds ?? effort.rounds };
-}
-
 /** Headers and body of a call, where the server could see them. */
 function withBytes(rows: readonly Row[], bytes: ReadonlyMap<string, number>): Row[] {
   return rows.map((row) => {
@@ -91,15 +72,6 @@ function withBytes(rows: readonly Row[], bytes: ReadonlyMap<string, number>): Ro
     if (size === undefined) return row;
     return { ...row, values: { ...row.values, [BYTES]: spread([size]) } };
   });
-}
-
-/** The numbers of the rounds, one list for the processes that run them. */
-function shares(rounds: number, processes: number): number[][] {
-  const each = Math.ceil(rounds / processes);
-  const all = Array.from({ length: rounds }, (_, round) => round);
-  return Array.from({ length: Math.ceil(rounds / each) }, (_, share) =>
-    all.slice(share * each, (share + 1) * each),
-  );
 }
 
 /** Runs `work` with a server and the contenders of its own, and ends them. */
@@ -175,17 +147,10 @@ async function runRounds(
   for (const [, client] of entries) await client.measure(warmUp);
   for (const [name] of entries) if (!samples.has(name)) samples.set(name, []);
   for (const round of rounds) {
-    const first = round % entries.length;
-    for (const [name, client] of [...entries.slice(first), ...entries.slice(0, first)]) {
+    for (const [name, client] of inTurn(entries, round)) {
       samples.get(name)?.push(await client.measure(order));
     }
   }
-}
-
-function targetOf(one: Case, server: HttpServer | undefined): Target {
-  return server === undefined
-    ? { kind: "stdio", command: process.execPath, args: [STDIO_SERVER] }
-    : { kind: "http", url: `${server.origin}${one.path}` };
 }
 
 /** Whoever does less work than the others does not take part. */

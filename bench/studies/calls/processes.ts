@@ -2,14 +2,16 @@
 
 import { fileURLToPath } from "node:url";
 import { Child } from "../../children.ts";
-import type { ClientSetup, Order, Reply } from "./calls.child.ts";
+import type { Target } from "../../contenders/contender.ts";
 import type { Sample } from "../../study.ts";
+import type { ClientSetup, Order, Reply } from "./calls.child.ts";
+import type { Case } from "./cases.ts";
 
 const NO_LEAK_WARNINGS = "--disable-warning=MaxListenersExceededWarning";
 
 const serverUrl = (file: string): URL => new URL(`../../servers/${file}.mjs`, import.meta.url);
 
-export const STDIO_SERVER: string = fileURLToPath(serverUrl("stdio"));
+const STDIO_SERVER = fileURLToPath(serverUrl("stdio"));
 
 /** A request as it came to the server. */
 export interface RecordedRequest {
@@ -43,11 +45,19 @@ export class HttpServer {
   }
 }
 
+/** Where a case's server is: `server` that runs, or a child of each client. */
+export function targetOf({ path }: Pick<Case, "path">, server: HttpServer | undefined): Target {
+  return server === undefined
+    ? { kind: "stdio", command: process.execPath, args: [STDIO_SERVER] }
+    : { kind: "http", url: `${server.origin}${path}` };
+}
+
 /** One contender in its process, connected. */
 export class ClientProcess {
   readonly #child: Child;
   /** What its first call gave. */
   readonly text: string;
+  #hasFailed = false;
 
   private constructor(child: Child, text: string) {
     this.#child = child;
@@ -67,8 +77,8 @@ export class ClientProcess {
       execPath,
     });
     try {
-      const ready = (await child.next()) as Reply & { kind: "ready" };
-      return new ClientProcess(child, ready.text);
+      const { text } = expected("ready", await child.next());
+      return new ClientProcess(child, text);
     } catch (error) {
       await child.end(false);
       throw error;
@@ -76,12 +86,28 @@ export class ClientProcess {
   }
 
   async measure(order: Order): Promise<Sample> {
-    const { sample } = (await this.#child.ask(order)) as Reply & { kind: "sample" };
-    return sample;
+    try {
+      return expected("sample", await this.#child.ask(order)).sample;
+    } catch (error) {
+      this.#hasFailed = true;
+      throw error;
+    }
   }
 
+  /** Of one that has failed, and may be gone: ends it without asking. */
   async close(): Promise<void> {
-    this.#child.send("close");
-    await this.#child.end(true);
+    if (!this.#hasFailed) this.#child.send("close");
+    await this.#child.end(!this.#hasFailed);
   }
+}
+
+/** @throws {Error} with what the contender says, if that is that it failed. */
+function expected<Kind extends "ready" | "sample">(
+  kind: Kind,
+  message: unknown,
+): Reply & { kind: Kind } {
+  const reply = message as Reply;
+  if (reply.kind === "failed") throw new Error(reply.reason);
+  if (reply.kind !== kind) throw new Error(`a contender said ${reply.kind} instead of ${kind}`);
+  return reply as Reply & { kind: Kind };
 }
