@@ -3,7 +3,7 @@
 // Hot path: `acquireCall` and `releaseCall`.
 
 import { Socket } from "node:net";
-import { buildConnector, Client, EnvHttpProxyAgent, Pool, type Dispatcher } from "undici";
+import { buildConnector, Client, EnvHttpProxyAgent, errors, Pool, type Dispatcher } from "undici";
 
 /** Sockets beyond those for calls: what cancels a call, or answers for it, must not wait for one to end. */
 const SPARE_SOCKETS = 16;
@@ -46,6 +46,8 @@ export class Sockets {
   /** Most servers never need more, and a pool takes 16 KB before its first socket. */
   #singles: Single[] = [];
   #more: Dispatcher | undefined;
+  /** What comes later than that would open sockets that nobody closes. */
+  #isDestroyed = false;
 
   constructor(options: SocketOptions) {
     this.#options = options;
@@ -67,6 +69,7 @@ export class Sockets {
   acquireCall(): Dispatcher {
     const { dispatcher, callCount } = this.#options;
     if (dispatcher !== undefined) return dispatcher;
+    if (this.#isDestroyed) throw new errors.ClientDestroyedError();
     for (const single of this.#singles) {
       if (single.isBusy) continue;
       single.isBusy = true;
@@ -94,6 +97,7 @@ export class Sockets {
   acquireStream(): Dispatcher {
     const { dispatcher } = this.#options;
     if (dispatcher !== undefined) return dispatcher;
+    if (this.#isDestroyed) throw new errors.ClientDestroyedError();
     const own = this.#create(1);
     this.#streams.add(own);
     return own;
@@ -121,6 +125,7 @@ export class Sockets {
   /** Resolves when every socket that was made here is closed. */
   async destroy(): Promise<void> {
     if (this.#options.dispatcher !== undefined) return;
+    this.#isDestroyed = true;
     this.dropStreams();
     const calls = [...this.#retired, ...this.#takeCalls()];
     await Promise.all(calls.map((one) => one.destroy()));
