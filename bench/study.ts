@@ -73,6 +73,12 @@ export interface Sample {
 /** By contender, one sample per round: the same index is the same round. */
 export type Samples = ReadonlyMap<string, readonly Sample[]>;
 
+/** Everybody once, beginning with another one in each round. */
+export function inTurn<T>(all: readonly T[], round: number): T[] {
+  const first = round % Math.max(1, all.length);
+  return [...all.slice(first), ...all.slice(0, first)];
+}
+
 /** The rows of one point. A ratio is taken within a round, so that the machine's mood cancels out. */
 export function summarise(point: string, samples: Samples): Row[] {
   return Array.from(samples, ([contender, own]) => {
@@ -143,6 +149,15 @@ export function judge(targets: readonly Target[], rows: readonly Row[]): Verdict
     const { median } = measured;
     return [{ target, measured, isMet: limit === "at most" ? median <= value : median >= value }];
   });
+}
+
+/** Verdicts of what may not happen in any round: its most counts, not its median. */
+export function judgeNever(
+  targets: readonly Omit<Target, "limit" | "value">[],
+  rows: readonly Row[],
+): Verdict[] {
+  const never = targets.map((target): Target => ({ ...target, limit: "at most", value: 0 }));
+  return judge(never, rows).map((verdict) => ({ ...verdict, isMet: verdict.measured.max === 0 }));
 }
 
 /** What is written to results/, and read by report/. */

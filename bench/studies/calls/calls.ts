@@ -2,12 +2,12 @@
 
 import { contender, kindOf } from "../../contenders/index.ts";
 import type { ContenderName } from "../../contenders/index.ts";
-import { spread, summarise } from "../../study.ts";
+import { inTurn, spread, summarise } from "../../study.ts";
 import type { Findings, Row, Sample, Settings, Study } from "../../study.ts";
 import type { Order } from "./calls.child.ts";
 import { CASES, pointOf } from "./cases.ts";
 import type { Case } from "./cases.ts";
-import { effortOf, inTurn, shares } from "./effort.ts";
+import { effortOf, shares } from "./effort.ts";
 import type { Effort } from "./effort.ts";
 import { ClientProcess, HttpServer, targetOf } from "./processes.ts";
 import type { RecordedRequest } from "./processes.ts";

@@ -24,9 +24,3 @@ export function shares({ rounds, processes }: Effort): number[][] {
     all.slice(share * each, (share + 1) * each),
   );
 }
-
-/** Everybody once, beginning with another one in each round. */
-export function inTurn<T>(all: readonly T[], round: number): T[] {
-  const first = round % all.length;
-  return [...all.slice(first), ...all.slice(0, first)];
-}

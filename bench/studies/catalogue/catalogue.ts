@@ -1,7 +1,7 @@
 // Very many tools: how soon a change of one server is seen, and whether a call finds its tool as fast as among few.
 
 import { Child } from "../../children.ts";
-import { summarise } from "../../study.ts";
+import { inTurn, summarise } from "../../study.ts";
 import type { Findings, Metric, Row, Sample, Settings, Study } from "../../study.ts";
 import type { Order, Setup } from "./catalogue.child.ts";
 import { CHANGED, TOOLS_PER_SERVER } from "./scripted.ts";
@@ -121,8 +121,7 @@ async function runRounds(
   // Unmeasured, for the compiler.
   for (const [, child] of entries) await child.ask(order);
   for (let round = 0; round < rounds; round += 1) {
-    const first = round % entries.length;
-    for (const [name, child] of [...entries.slice(first), ...entries.slice(0, first)]) {
+    for (const [name, child] of inTurn(entries, round)) {
       samples.get(name)?.push((await child.ask(order)) as Sample);
     }
   }

@@ -1,7 +1,7 @@
 // Very many servers: connected and listed by the pool, beside the floor and a client of the official SDK for each.
 
 import { Child } from "../../children.ts";
-import { judge, spread, summarise } from "../../study.ts";
+import { inTurn, judge, spread, summarise } from "../../study.ts";
 import type {
   Findings,
   Metric,
@@ -114,9 +114,7 @@ async function runPoint(
   try {
     if (warmUp) await measure({ contender: "floor", build }, servers, onNote);
     for (let round = 0; round < (settings.rounds ?? rounds); round++) {
-      const names = [...samples.keys()];
-      const first = round % Math.max(1, names.length);
-      for (const contender of [...names.slice(first), ...names.slice(0, first)]) {
+      for (const contender of inTurn([...samples.keys()], round)) {
         try {
           const sample = await measure({ contender, build }, servers, onNote);
           samples.get(contender)?.push(sample);

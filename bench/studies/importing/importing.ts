@@ -1,6 +1,6 @@
 // What it costs to import the package: time, memory and files, beside undici and other clients.
 
-import { judge, spread, summarise } from "../../study.ts";
+import { inTurn, judge, spread, summarise } from "../../study.ts";
 import type { Findings, Metric, Row, Sample, Settings, Study, Target } from "../../study.ts";
 import { HttpServer } from "../calls/processes.ts";
 import { contendersOf, isMeasured } from "./contenders.ts";
@@ -108,8 +108,7 @@ async function inRounds(
 ): Promise<Map<string, Run[]>> {
   const runs = new Map(contenders.map(({ name }): [string, Run[]] => [name, []]));
   for (let round = 0; round < rounds; round++) {
-    const first = round % contenders.length;
-    for (const one of [...contenders.slice(first), ...contenders.slice(0, first)]) {
+    for (const one of inTurn(contenders, round)) {
       runs.get(one.name)?.push(await run(one));
     }
   }

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { Child } from "../../children.ts";
 import type { ContenderName } from "../../contenders/index.ts";
 import type { Target as Server } from "../../contenders/contender.ts";
-import { judge, summarise } from "../../study.ts";
+import { inTurn, judge, summarise } from "../../study.ts";
 import type { Findings, Metric, Row, Sample, Settings, Study, Target } from "../../study.ts";
 import { CPU, MEGABYTES } from "./metrics.ts";
 import type { ClientSetup, Order, Ready } from "./payloads.child.ts";
@@ -115,9 +115,7 @@ async function runPoint(point: Point, settings: Settings, notes: string[]): Prom
       await child.ask(order, LIMIT_MS).catch((error) => leaveOut(contender, error));
     }
     for (let round = 0; round < rounds; round++) {
-      const entries = [...field];
-      const first = round % Math.max(1, entries.length);
-      for (const [contender, child] of [...entries.slice(first), ...entries.slice(0, first)]) {
+      for (const [contender, child] of inTurn([...field], round)) {
         const sample = child.ask(order, LIMIT_MS) as Promise<Sample>;
         await sample.then(
           (one) => samples.get(contender)?.push(one),

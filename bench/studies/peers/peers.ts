@@ -1,11 +1,11 @@
 // Calls of one small tool by what people use today, beside the pool, in interleaved rounds.
 
-import { summarise } from "../../study.ts";
+import { inTurn, summarise } from "../../study.ts";
 import type { Findings, Row, Sample, Settings, Study } from "../../study.ts";
 import type { Order } from "../calls/calls.child.ts";
 import { CASES, pointOf } from "../calls/cases.ts";
 import type { Case } from "../calls/cases.ts";
-import { effortOf, inTurn, shares } from "../calls/effort.ts";
+import { effortOf, shares } from "../calls/effort.ts";
 import type { Effort } from "../calls/effort.ts";
 import { HttpServer, targetOf } from "../calls/processes.ts";
 import { METRICS } from "../calls/targets.ts";

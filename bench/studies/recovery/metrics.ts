@@ -1,6 +1,6 @@
 // What is measured of a recovery, and what it is meant to reach.
 
-import { judge } from "../../study.ts";
+import { judge, judgeNever } from "../../study.ts";
 import type { Metric, Row, Verdict } from "../../study.ts";
 
 export const FIRST = "first answer";
@@ -21,10 +21,7 @@ export function verdictsOf(points: readonly string[], rows: readonly Row[]): Ver
   return points.flatMap((point) => {
     const pool = { point, of: "pool", limit: "at most" } as const;
     const first = judge([{ ...pool, metric: FIRST, value: 150 }], rows);
-    // Not even once.
-    const twice = judge([{ ...pool, metric: TWICE, value: 0 }], rows).map((verdict) => {
-      return { ...verdict, isMet: verdict.measured.max === 0 };
-    });
+    const twice = judgeNever([{ point, of: "pool", metric: TWICE }], rows);
     return [...first, ...twice];
   });
 }

@@ -2,7 +2,7 @@
 
 import { setTimeout as delay } from "node:timers/promises";
 import { Child } from "../../children.ts";
-import { summarise } from "../../study.ts";
+import { inTurn, summarise } from "../../study.ts";
 import type { Findings, Row, Sample, Settings, Study } from "../../study.ts";
 import { CONTENDERS } from "./clients.ts";
 import type { ContenderName } from "./clients.ts";
@@ -77,9 +77,7 @@ async function runRounds(
 ): Promise<Map<ContenderName, Sample[]>> {
   const samples = new Map([...clients.keys()].map((name): [ContenderName, Sample[]] => [name, []]));
   for (let round = 0; round < rounds; round += 1) {
-    const present = [...clients];
-    const first = round % present.length;
-    for (const [name, client] of [...present.slice(first), ...present.slice(0, first)]) {
+    for (const [name, client] of inTurn([...clients], round)) {
       try {
         samples.get(name)?.push(await recover(client, awayMs));
       } catch (error) {

@@ -1,6 +1,6 @@
 // What is measured of a start, and what it is meant to reach.
 
-import { judge } from "../../study.ts";
+import { judge, judgeNever } from "../../study.ts";
 import type { Metric, Row, Verdict } from "../../study.ts";
 
 export const TIME = "time";
@@ -20,9 +20,6 @@ export const METRICS: readonly Metric[] = [
 export function verdictsOf(point: string, rows: readonly Row[]): Verdict[] {
   const pool = { point, of: "pool", limit: "at most" } as const;
   const time = judge([{ ...pool, metric: TIME, against: "floor", value: 1.1 }], rows);
-  // Not even once.
-  const left = judge([{ ...pool, metric: LEFT, value: 0 }], rows).map((verdict) => {
-    return { ...verdict, isMet: verdict.measured.max === 0 };
-  });
+  const left = judgeNever([{ point, of: "pool", metric: LEFT }], rows);
   return [...time, ...left];
 }

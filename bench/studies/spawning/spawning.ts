@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { Child } from "../../children.ts";
-import { summarise } from "../../study.ts";
+import { inTurn, summarise } from "../../study.ts";
 import type { Findings, Sample, Settings, Study } from "../../study.ts";
 import { aliveOf, mostBooting, readLives } from "./log.ts";
 import { BOOTING, LEFT, METRICS, STARTED, verdictsOf } from "./metrics.ts";
@@ -44,9 +44,7 @@ async function runSpawning(settings: Settings): Promise<Findings> {
     // Unmeasured, so that nobody is the first to read what is on the disk.
     for (const name of names.slice(0, 1)) await measure(name);
     for (let round = 0; round < rounds; round += 1) {
-      const present = [...samples.keys()];
-      const first = round % present.length;
-      for (const name of [...present.slice(first), ...present.slice(0, first)]) {
+      for (const name of inTurn([...samples.keys()], round)) {
         try {
           samples.get(name)?.push(await measure(name));
         } catch (error) {
