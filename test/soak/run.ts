@@ -11,7 +11,7 @@ import { checkHistory } from "./history.ts";
 import type { CallRecord, Violation } from "./history.ts";
 import { Load } from "./load.ts";
 import { openLog } from "./log.ts";
-import type { LogFile } from "./log.ts";
+import type { Log, LogFile } from "./log.ts";
 import { PoolUnderTest } from "./pool-under-test.ts";
 import { readCalls, readServers } from "./records.ts";
 import type { ServerTotals } from "./records.ts";
@@ -69,6 +69,7 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   const recorded = logOf("calls");
   const host = await Host.start(folder);
   const children = new Children(folder);
+  await loadAll(host.urls, folder);
   const startedAt = performance.now();
   const before = await takeSample(startedAt, 0);
 
@@ -121,6 +122,17 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   const held: Held = { samples, before, after, left, warnings };
   violations.push(...checkHistory(calls, byKey), ...checkHeld(held));
   return { folder, calls, totals, faults, held, violations };
+}
+
+/**
+ * Opens and closes a pool of the whole fleet: what is loaded with the first server that needs it (the transports, and
+ * what compiles them here, a process with two pipes) stays for good, and belongs to what is there before.
+ */
+async function loadAll(urls: Readonly<Record<string, string>>, folder: string): Promise<void> {
+  const ignored: Log = () => {};
+  const first = new PoolUnderTest({ urls, folder, log: () => ignored, onEvent: ignored });
+  await Promise.all(FLEET.map((spec) => first.add(spec)));
+  await first.pool.closeAll();
 }
 
 /** One harmless call to each server, until it succeeds. */

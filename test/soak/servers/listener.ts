@@ -78,7 +78,9 @@ export class Listener {
   dropIdle(reset: boolean): void {
     for (const [socket, busy] of this.#sockets) {
       if (busy > 0) continue;
-      if (reset) socket.resetAndDestroy();
+      // Behind a FIN that is on its way the system refuses the RST, and Node then neither closes such a socket nor says
+      // that it is gone.
+      if (reset && socket.writable) socket.resetAndDestroy();
       else socket.destroy();
     }
   }
