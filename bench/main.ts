@@ -34,6 +34,7 @@ async function main({ studies, settings, results }: Command): Promise<void> {
     writeFileSync(path.join(results, `${of}.json`), `${JSON.stringify(written, null, 2)}\n`);
   }
   if (lines.length > 0) console.log(`Targets\n  ${lines.join("\n  ")}\n`);
+  if (settings.quick) console.log("A first look: so short a run misses what the full one meets.\n");
   console.log(`Written to ${path.relative(process.cwd(), results)}`);
 }
 

@@ -1,6 +1,8 @@
 // How many sockets a server has to bear, and that none of its sessions is forgotten when very many are closed.
 
+import type { ServerResponse } from "node:http";
 import { expect, test } from "vitest";
+import type { TestHttpServerOptions } from "../support/http-server.ts";
 import { connected, gate, poolOf, serve } from "./support.ts";
 
 const LEGACY = { protocol: "legacy" } as const;
@@ -15,6 +17,24 @@ test("calls one after the other take turns on two sockets, the handshake's too",
   expect(server.connectionCount).toBeLessThanOrEqual(2);
   expect(server.executionCount("echo")).toBe(20);
 });
+
+test.each([
+  { answers: "JSON", options: { replies: "json" } },
+  { answers: "a stream", options: { replies: "sse" } },
+  {
+    answers: "a stream that ends a moment later",
+    options: { replies: "sse", onRequest: ({ res }) => endLater(res) },
+  },
+] satisfies { answers: string; options: TestHttpServerOptions }[])(
+  "a handshake, the first list and a call share one socket, where an answer is $answers",
+  async ({ options }) => {
+    const server = await serve({ capabilities: QUIET, ...options });
+    const pool = await connected(server, LEGACY);
+    await pool.callTool("s__echo");
+    expect(server.executionCount("echo")).toBe(1);
+    expect(server.connectionCount).toBe(1);
+  },
+);
 
 test("calls at once use one each, and the next ones use those again", async () => {
   const open = gate();
@@ -55,3 +75,13 @@ test("closing very many ends the session of every one", async () => {
   await pool.closeAll();
   expect(servers.map(({ sessions }) => sessions.size)).toEqual(servers.map(() => 0));
 });
+
+/** Its end is a packet of its own, one turn of the event loop after the body. */
+function endLater(res: ServerResponse): void {
+  const end = res.end.bind(res);
+  res.end = ((body?: string) => {
+    if (body !== undefined) res.write(body);
+    setImmediate(() => end());
+    return res;
+  }) as ServerResponse["end"];
+}

@@ -16,6 +16,8 @@ import { bytesOf, differencesFromFloor } from "./wire.ts";
 
 const FULL: Effort = { rounds: 6, processes: 2, durationMs: 600 };
 const QUICK: Effort = { rounds: 3, processes: 1, durationMs: 250 };
+/** Unmeasured, of each process before its first measurement, milliseconds: the more code there is, the later it is compiled. */
+const WARM_UP_MS = 500;
 
 export const CALL_STUDIES: readonly Study[] = CASES.map((one) => ({
   name: one.name,
@@ -55,6 +57,9 @@ async function runCase(one: Case, settings: Settings): Promise<Findings> {
       for (const [name, request] of requests) bytes.set(name, bytesOf(request));
       for (const [index, inFlight] of counts.entries()) {
         const order = { inFlight, durationMs: effort.durationMs };
+        // Sockets and garbage are others at each point.
+        const warmUpMs = index === 0 ? WARM_UP_MS : order.durationMs / 2;
+        for (const [, client] of clients) await client.measure({ inFlight, durationMs: warmUpMs });
         await runRounds(clients, order, share, samples[index] ?? new Map());
       }
     });
@@ -142,9 +147,6 @@ async function runRounds(
   samples: SampleLists,
 ): Promise<void> {
   const entries = [...clients];
-  // Unmeasured, for the compiler.
-  const warmUp = { ...order, durationMs: order.durationMs / 2 };
-  for (const [, client] of entries) await client.measure(warmUp);
   for (const [name] of entries) if (!samples.has(name)) samples.set(name, []);
   for (const round of rounds) {
     for (const [name, client] of inTurn(entries, round)) {

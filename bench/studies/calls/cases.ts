@@ -27,7 +27,7 @@ export const CASES: readonly Case[] = [
     path: "/json",
     contenders: BOTH_ERAS,
     inFlight: [1, 32, 256],
-    quick: [1, 32, 256],
+    quick: [1, 32],
   },
   {
     name: "http-sse",

@@ -41,8 +41,7 @@ interface Point {
 
 const SMALL = 100;
 const BASE = 1_000;
-/** Two sockets each in one process: where a process may have 20,000 descriptors, 10,000 servers are too many. */
-const LARGE = 8_000;
+const LARGE = 10_000;
 
 const FULL: readonly Point[] = [
   { count: BASE, contenders: CONTENDERS, rounds: 4, warmUp: true },

@@ -28,6 +28,12 @@ type BodyMode = "message" | "excerpt" | "events" | "drain" | "redirect";
 /** A server that was not heard of for longer may have closed its idle sockets meanwhile, milliseconds. */
 const QUIET_MS = 0.25;
 
+/**
+ * By then a stream whose answer has come has ended, and a server that closes the socket after it has done so. Of real
+ * time, as the turns of the event loop that follow: it is the wire that is waited for. Milliseconds.
+ */
+const PAUSE_MS = 1;
+
 /** undici wants a reason; it is never shown. */
 const ABANDONED = new Error("the exchange is over");
 
@@ -90,7 +96,8 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
     const { context } = this;
     context.open.add(this);
     const quietMs = context.clock.now() - context.heardAt;
-    if (quietMs > QUIET_MS && quietMs < Infinity) this.#sendAfterLook();
+    if (context.sockets.takePause()) setTimeout(lookNow, PAUSE_MS, this);
+    else if (quietMs > QUIET_MS && quietMs < Infinity) this.sendAfterLook();
     else this.#send();
   }
 
@@ -131,6 +138,7 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
   protected linger(): void {
     if (this.#stage !== "answered") return;
     this.#stage = "lingering";
+    if (this.#callSockets !== undefined) this.context.sockets.markAnswered(this.#callSockets);
     LinkedList.remove(this);
     this.context.linger.add(this);
   }
@@ -235,8 +243,9 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
   /**
    * The keep-alive race: the end of an idle socket that has reached this machine is not known here before the event
    * loop polls, and a request written to it is lost. Two turns, because the first may come before the poll.
+   * For `lookNow`, too.
    */
-  #sendAfterLook(): void {
+  sendAfterLook(): void {
     setImmediate(() => setImmediate(sendNow, this));
   }
 
@@ -372,4 +381,8 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
 /** One function for all requests: a closure for each would be garbage on the hot path. */
 function sendNow(request: HttpRequest): void {
   request.sendUnlessOver();
+}
+
+function lookNow(request: HttpRequest): void {
+  request.sendAfterLook();
 }

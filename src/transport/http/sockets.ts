@@ -1,6 +1,6 @@
 // The sockets of one server: two for a call at a time, a pool for those beyond it, and one of its own for each stream
 // that stays open. https://undici.nodejs.org
-// Hot path: `acquireCall` and `releaseCall`.
+// Hot path: `acquireCall`, `markAnswered` and `releaseCall`.
 
 import { Socket } from "node:net";
 import { buildConnector, Client, EnvHttpProxyAgent, errors, Pool, type Dispatcher } from "undici";
@@ -13,6 +13,12 @@ const SPARE_SOCKETS = 16;
  * answered on may not be known yet, and the call would be lost there.
  */
 const MAX_SINGLES = 2;
+
+/**
+ * So often in all a call that follows the last at once waits for its socket instead of opening the second: as often as
+ * a handshake and the first list need it. Of very many servers most are never asked anything else.
+ */
+const MAX_PAUSES = 3;
 
 /** A socket is closed after being idle for so long, unless the server says how long it keeps it. Milliseconds. */
 const IDLE_MS = 4_000;
@@ -32,8 +38,8 @@ export interface SocketOptions {
 /** One socket. */
 interface Single {
   readonly dispatcher: Dispatcher;
-  /** A call is under way there, or ended in this turn of the event loop. */
-  isBusy: boolean;
+  /** `answered`: the call there has its answer, and ends at once, or has ended in this turn of the event loop. */
+  state: "free" | "busy" | "answered";
 }
 
 export class Sockets {
@@ -46,6 +52,7 @@ export class Sockets {
   /** Most servers never need more, and a pool takes 16 KB before its first socket. */
   #singles: Single[] = [];
   #more: Dispatcher | undefined;
+  #pauses = 0;
   /** What comes later than that would open sockets that nobody closes. */
   #isDestroyed = false;
 
@@ -71,21 +78,38 @@ export class Sockets {
     if (dispatcher !== undefined) return dispatcher;
     if (this.#isDestroyed) throw new errors.ClientDestroyedError();
     for (const single of this.#singles) {
-      if (single.isBusy) continue;
-      single.isBusy = true;
+      if (single.state !== "free") continue;
+      single.state = "busy";
       return single.dispatcher;
     }
     if (this.#singles.length === MAX_SINGLES)
       return (this.#more ??= this.#create(callCount + SPARE_SOCKETS - MAX_SINGLES));
-    const single = { dispatcher: this.#create(1), isBusy: true };
+    const single: Single = { dispatcher: this.#create(1), state: "busy" };
     this.#singles.push(single);
     return single.dispatcher;
   }
 
+  /** The call has its answer, and will soon be over. */
+  markAnswered(dispatcher: Dispatcher): void {
+    for (const single of this.#singles) {
+      if (single.dispatcher === dispatcher) single.state = "answered";
+    }
+  }
+
   releaseCall(dispatcher: Dispatcher): void {
     for (const single of this.#singles) {
-      if (single.dispatcher === dispatcher) setImmediate(free, single);
+      if (single.dispatcher !== dispatcher) continue;
+      single.state = "answered";
+      setImmediate(free, single);
     }
+  }
+
+  /** Whether a call had better wait a moment for the only socket that is open. */
+  takePause(): boolean {
+    if (this.#singles.length !== 1 || this.#pauses === MAX_PAUSES) return false;
+    if (this.#singles[0]?.state !== "answered") return false;
+    this.#pauses += 1;
+    return true;
   }
 
   /**
@@ -166,7 +190,7 @@ export class Sockets {
 
 /** One function for all calls: a closure for each would be garbage on the hot path. */
 function free(single: Single): void {
-  single.isBusy = false;
+  single.state = "free";
 }
 
 /** The hosts that no proxy can reach for us; the rule of Go's net/http. */
