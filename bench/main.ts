@@ -1,8 +1,11 @@
 // `npm run bench`: runs the studies, prints what they found and writes it to results/. See `--help`.
 
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
+import { installNode24 } from "../test/fault/suite/install.ts";
 import { readCommand, usage } from "./options.ts";
 import type { Command } from "./options.ts";
 import { STUDIES } from "./studies/index.ts";
@@ -38,9 +41,20 @@ async function main({ studies, settings, results }: Command): Promise<void> {
   console.log(`Written to ${path.relative(process.cwd(), results)}`);
 }
 
+/** The same again, there. */
+async function runOnNode24(): Promise<void> {
+  const node24 = await installNode24();
+  if (node24 === undefined) throw new Error("npm has no Node 24 for this platform");
+  const args = ["--import", "tsx", import.meta.filename, ...process.argv.slice(2)];
+  const child = spawn(node24, args, { stdio: "inherit" });
+  const [code] = (await once(child, "exit")) as [number | null];
+  process.exitCode = code ?? 1;
+}
+
 try {
   const command = readCommand(process.argv.slice(2), STUDIES);
   if (command === undefined) console.log(usage(STUDIES));
+  else if (command.onNode24 && !process.version.startsWith("v24.")) await runOnNode24();
   else await main(command);
 } catch (error) {
   console.error(error);

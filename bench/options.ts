@@ -9,7 +9,12 @@ export interface Command {
   readonly studies: readonly Study[];
   /** Where the findings are written, one file for each study. */
   readonly results: string;
+  /** On Node 24, whatever this one is. */
+  readonly onNode24: boolean;
 }
+
+/** Folder of the results that were measured there. */
+export const NODE_24 = "node-24";
 
 export function usage(studies: readonly Study[]): string {
   const width = Math.max(...studies.map(({ name }) => name.length));
@@ -19,6 +24,8 @@ export function usage(studies: readonly Study[]): string {
   --only <study>     may be repeated; without it, all of them
   --contender <name> only this one and those that are given too, for instance pool, floor, sdk-v2; may be repeated
   --rounds <n>       how often each contender is measured at each point (1 to 100)
+  --node24           on Node 24, which is installed into test/conformance; written to node-24 in the folder of results,
+                     which npm run bench:report shows beside those of this Node
   --build <folder>   the build of the pool to measure (default dist)
   --against <folder> a second build, measured in the same rounds as "other" where calls are measured
   --results <folder> where <study>.json is written (default bench/results, with --quick or --against a part of it that
@@ -42,6 +49,7 @@ export function readCommand(
       contender: { type: "string", multiple: true, default: [] },
       rounds: { type: "string" },
       build: { type: "string" },
+      node24: { type: "boolean", default: false },
       against: { type: "string" },
       results: { type: "string" },
       help: { type: "boolean", default: false },
@@ -55,10 +63,12 @@ export function readCommand(
   const root = path.join(import.meta.dirname, "..");
   const against = values.against === undefined ? undefined : path.resolve(values.against);
   const isScratch = quick || against !== undefined || contenders.length > 0;
+  const folder = isScratch ? "scratch" : "";
   return {
     studies: studies.filter(({ name }) => only.length === 0 || only.includes(name)),
+    onNode24: values.node24,
     results: path.resolve(
-      values.results ?? path.join(root, "bench/results", isScratch ? "scratch" : ""),
+      values.results ?? path.join(root, "bench/results", folder, values.node24 ? NODE_24 : ""),
     ),
     settings: {
       quick,

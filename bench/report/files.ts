@@ -7,6 +7,7 @@ import { chartsOf } from "./charts.ts";
 import { fill } from "./document.ts";
 import { draw } from "./draw.ts";
 import { machines, studies, summary } from "./sections.ts";
+import type { Run } from "./tables.ts";
 
 /** Texts by their paths in the folder of documents. */
 export type Files = ReadonlyMap<string, string>;
@@ -14,14 +15,23 @@ export type Files = ReadonlyMap<string, string>;
 const PAGE = "PERFORMANCE.md";
 const PICTURES = "performance";
 
-/** What is to be there. The page itself must be there already, for what people wrote in it. */
-export async function generate(results: readonly Written[], docs: string): Promise<Files> {
+/**
+ * What is to be there. The page itself must be there already, for what people wrote in it.
+ *
+ * @param others the same studies on another Node: of these the page has what the targets came to
+ */
+export async function generate(
+  results: readonly Written[],
+  docs: string,
+  others: readonly Written[] = [],
+): Promise<Files> {
   const charts = new Map(results.map((result) => [result, chartsOf(result)]));
+  const runs = [results, others].filter(({ length }) => length > 0).map(runOf);
   const page = await fill(
     readFileSync(path.join(docs, PAGE), "utf8"),
     new Map([
-      ["summary", summary(results)],
-      ["machines", machines(results)],
+      ["summary", summary(runs)],
+      ["machines", machines(runs)],
       ["studies", studies(results, charts, PICTURES)],
     ]),
   );
@@ -29,6 +39,14 @@ export async function generate(results: readonly Written[], docs: string): Promi
     return [path.join(PICTURES, chart.file), draw(chart)];
   });
   return new Map([[PAGE, page], ...pictures]);
+}
+
+/** Each by the Node that all of it was measured on. */
+function runOf(results: readonly Written[]): Run {
+  const majors = new Set(results.map(({ machine }) => machine.node.split(".")[0]));
+  if (majors.size !== 1)
+    throw new Error(`results of Node ${[...majors].join(" and ")} in one folder`);
+  return { name: `Node ${[...majors].join("")}`, results };
 }
 
 /** Files that differ, are missing, or are pictures of nothing any more. */

@@ -1,7 +1,9 @@
 // `npm run bench:report`: draws what `npm run bench` found, and writes it into docs/PERFORMANCE.md.
 
+import { existsSync } from "node:fs";
 import path from "node:path";
 import { parseArgs } from "node:util";
+import { NODE_24 } from "../options.ts";
 import { STUDIES } from "../studies/index.ts";
 import { differences, generate, write } from "./files.ts";
 import { readResults } from "./results.ts";
@@ -25,10 +27,14 @@ async function main(): Promise<void> {
   if (values.help) return console.log(USAGE);
   const root = path.join(import.meta.dirname, "../..");
   const docs = path.resolve(values.docs ?? path.join(root, "docs"));
-  const results = readResults(path.resolve(values.results ?? path.join(root, "bench/results")));
+  const folder = path.resolve(values.results ?? path.join(root, "bench/results"));
+  const results = readResults(folder);
+  const others = existsSync(path.join(folder, NODE_24))
+    ? readResults(path.join(folder, NODE_24))
+    : [];
   const missing = STUDIES.filter(({ name }) => results.every(({ study }) => study !== name));
   for (const { name } of missing) console.log(`left out: ${name} has no results`);
-  const files = await generate(results, docs);
+  const files = await generate(results, docs, others);
   const names = differences(files, docs);
   if (!values.check) write(names, files, docs);
   const word = values.check ? "not as generated" : "written";

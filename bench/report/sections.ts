@@ -3,42 +3,60 @@
 import type { Machine, Written } from "../study.ts";
 import type { Chart } from "./charts.ts";
 import { anchor, measuredText, studyTables, targetText, verdictTable } from "./tables.ts";
+import type { Run } from "./tables.ts";
 
-/** How many targets are met, which are not, and all of them. */
-export function summary(results: readonly Written[]): string {
-  const all = results.flatMap(({ study, findings }) =>
-    findings.verdicts.map((verdict) => ({ study, verdict, metrics: findings.metrics })),
-  );
-  if (all.length === 0) return "No targets.";
-  const missed = all.filter(({ verdict }) => !verdict.isMet);
-  const lines = missed.map(({ study, verdict, metrics }) => {
-    const { target, note } = verdict;
-    const about = note === undefined ? "" : `; ${note}`;
-    return `- ${study}, ${target.point}: ${targetText(verdict, metrics)} was the target, it is ${measuredText(verdict, metrics)}${about}.`;
+/** How many targets are met in each run, which are not, and all of them. */
+export function summary(runs: readonly Run[]): string {
+  const verdicts = runs.map(({ results }) => results.flatMap((one) => one.findings.verdicts));
+  if (verdicts[0]?.length === 0) return "No targets.";
+  const isOne = runs.length === 1;
+  const counts = verdicts.map((all, index) => {
+    const met = all.filter(({ isMet }) => isMet).length;
+    return `${met} of ${all.length}${index === 0 ? " targets are met" : ""}${isOne ? "" : ` on ${runs[index]?.name}`}`;
   });
-  const count = `**${all.length - missed.length} of ${all.length} targets are met.**`;
+  const missed = runs.flatMap(({ name, results }) =>
+    results.flatMap((result) => missedLines(result, isOne ? "" : `${name}, `)),
+  );
+  const count = `**${counts.join(", ")}.**`;
   return [
-    missed.length === 0 ? count : `${count} Not met:\n\n${lines.join("\n")}`,
-    verdictTable(results),
+    missed.length === 0 ? count : `${count} Not met:\n\n${missed.join("\n")}`,
+    verdictTable(runs),
   ].join("\n\n");
 }
 
-/** On what the studies ran, and when: one line for each machine. */
-export function machines(results: readonly Written[]): string {
-  const texts = [...new Set(results.map(({ machine }) => machineText(machine)))];
-  return texts
-    .map((text) => {
-      const own = results.filter(({ machine }) => machineText(machine) === text);
-      const days = own.map(({ at }) => at.slice(0, 10)).toSorted();
-      const [first, last] = [days[0], days.at(-1)];
-      const when = first === last ? `on ${first}` : `from ${first} to ${last}`;
-      const which = texts.length === 1 ? "All studies" : own.map(({ study }) => study).join(", ");
-      const quick = own.filter((one) => one.quick).map(({ study }) => study);
-      const short =
-        quick.length === 0 ? "" : ` In the short form (\`--quick\`): ${quick.join(", ")}.`;
-      return `${which}: ${text}, ${when}.${short}`;
-    })
+function missedLines({ study, findings }: Written, where: string): string[] {
+  const { verdicts, metrics } = findings;
+  return verdicts
+    .filter(({ isMet }) => !isMet)
+    .map((verdict) => {
+      const { target, note } = verdict;
+      const about = note === undefined ? "" : `; ${note}`;
+      return `- ${where}${study}, ${target.point}: ${targetText(verdict, metrics)} was the target, it is ${measuredText(verdict, metrics)}${about}.`;
+    });
+}
+
+/** On what the studies of each run were measured, and when: one line for each machine. */
+export function machines(runs: readonly Run[]): string {
+  return runs
+    .flatMap(({ name, results }, index) =>
+      machineLines(results, index === 0 ? "All studies" : `The column ${name} above`),
+    )
     .join("\n\n");
+}
+
+function machineLines(results: readonly Written[], all: string): string[] {
+  const texts = [...new Set(results.map(({ machine }) => machineText(machine)))];
+  return texts.map((text) => {
+    const own = results.filter(({ machine }) => machineText(machine) === text);
+    const days = own.map(({ at }) => at.slice(0, 10)).toSorted();
+    const [first, last] = [days[0], days.at(-1)];
+    const when = first === last ? `on ${first}` : `from ${first} to ${last}`;
+    const which = texts.length === 1 ? all : own.map(({ study }) => study).join(", ");
+    const quick = own.filter((one) => one.quick).map(({ study }) => study);
+    const short =
+      quick.length === 0 ? "" : ` In the short form (\`--quick\`): ${quick.join(", ")}.`;
+    return `${which}: ${text}, ${when}.${short}`;
+  });
 }
 
 function machineText({ node, v8, cpu, cores }: Machine): string {

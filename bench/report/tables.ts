@@ -110,18 +110,42 @@ function turnedTable(name: Column, columns: readonly Column[], rows: readonly Ro
   return table(heads, lines, (column) => column === 0);
 }
 
-/** Every target, in the order of the studies. */
-export function verdictTable(results: readonly Written[]): string {
-  const lines = results.flatMap(({ study, title, findings }) =>
+/** What the same targets came to on one Node. */
+export interface Run {
+  /** `Node 20`. */
+  readonly name: string;
+  readonly results: readonly Written[];
+}
+
+/** Every target, in the order of the studies of the first run, with what it came to in each. */
+export function verdictTable(runs: readonly Run[]): string {
+  const lines = (runs[0]?.results ?? []).flatMap(({ study, title, findings }) =>
     findings.verdicts.map((verdict, index) => [
       index === 0 ? `[${study}](#${anchor(title)})` : "",
       verdict.target.point,
       targetText(verdict, findings.metrics),
-      measuredText(verdict, findings.metrics),
-      `${verdict.isMet ? "met" : "**not met**"}${verdict.note === undefined ? "" : `; ${verdict.note}`}`,
+      ...runs.map(({ results }) => verdictText(results, study, verdict.target)),
     ]),
   );
-  return table(["Study", "", "Target", "Measured", ""], lines, (index) => index !== 3);
+  const heads = runs.length === 1 ? ["Measured"] : runs.map(({ name }) => name);
+  return table(["Study", "", "Target", ...heads], lines, (index) => index < 3);
+}
+
+/** What is there is met, unless it says that it is not. */
+function verdictText(results: readonly Written[], study: string, target: Target): string {
+  const findings = results.find((one) => one.study === study)?.findings;
+  const verdict = findings?.verdicts.find((one) => isSameTarget(one.target, target));
+  if (findings === undefined || verdict === undefined) return NONE;
+  const { isMet, note } = verdict;
+  return [
+    measuredText(verdict, findings.metrics),
+    ...(isMet ? [] : ["**not met**"]),
+    ...(note === undefined ? [] : [note]),
+  ].join("; ");
+}
+
+function isSameTarget(one: Target, other: Target): boolean {
+  return (["point", "of", "metric", "against"] as const).every((key) => one[key] === other[key]);
 }
 
 /** `pool: CPU per call at most 1.25 × floor`. */

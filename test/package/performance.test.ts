@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { differences, generate, write } from "../../bench/report/files.ts";
 import { readResults } from "../../bench/report/results.ts";
+import { NODE_24 } from "../../bench/options.ts";
 import { judge, summarise } from "../../bench/study.ts";
 import type { Metric, Sample, Target, Written } from "../../bench/study.ts";
 import { root, run } from "./run.ts";
@@ -113,6 +114,48 @@ describe("with results of its own", () => {
       "0.051 (0.048–0.052)",
       "",
     ]);
+  });
+
+  test("of the same studies on another Node it has what the targets came to", async () => {
+    const slower = result("one");
+    const [first, second] = slower.findings.verdicts;
+    if (first === undefined || second === undefined) throw new Error("no verdicts");
+    const other: Written = {
+      ...slower,
+      machine: { ...slower.machine, node: "24.1.0" },
+      findings: {
+        ...slower.findings,
+        verdicts: [
+          { ...first, isMet: false },
+          { ...second, isMet: true },
+        ],
+      },
+    };
+    mkdirSync(join(results, NODE_24));
+    writeFileSync(join(results, NODE_24, "one.json"), JSON.stringify(other));
+    expect(await report("--results", results, "--docs", docs)).toMatchObject({ code: 0 });
+    const text = readFileSync(page, "utf8");
+    for (const part of [
+      "**1 of 2 targets are met on Node 20, 1 of 2 on Node 24.** Not met:",
+      "- Node 20, one, p: pool: time at most 10.9 ms was the target, it is 11.0 (10.9–11.5) ms.",
+      "- Node 24, one, p: pool: time at most 1.2 × floor was the target, it is 1.11 (1.10–1.13).",
+      "All studies: a CPU, 2 cores, Node 20.19.0 (V8 11.3), on 2026-01-02.",
+      "The column Node 24 above: a CPU, 2 cores, Node 24.1.0 (V8 11.3), on 2026-01-02.",
+    ]) {
+      expect(text).toContain(part);
+    }
+    const rows = text.split("\n").filter((line) => line.includes("pool: time at most"));
+    const cells = rows.filter((line) => line.startsWith("|")).map((line) => line.split(/ *\| */));
+    expect(cells.map((row) => row.slice(4, 6))).toEqual([
+      ["1.11 (1.10–1.13)", "1.11 (1.10–1.13); **not met**"],
+      ["11.0 (10.9–11.5) ms; **not met**", "11.0 (10.9–11.5) ms"],
+    ]);
+  });
+
+  test("a folder with results of two Nodes is refused", async () => {
+    const newer = result("two");
+    put("two", { ...newer, machine: { ...newer.machine, node: "24.1.0" } });
+    await expect(update()).rejects.toThrow("results of Node 20 and 24 in one folder");
   });
 
   test("a number that changes in the results is seen, by --check too", async () => {
