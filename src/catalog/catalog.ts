@@ -27,6 +27,8 @@ export class Catalog {
   /** By server, in the order in which they were added. */
   readonly #servers: Map<string, ServerTools> = new Map();
   #snapshot: readonly PoolTool[] | undefined;
+  /** Those that were looked for since the last change: no name is taken apart for every call. */
+  readonly #found: Map<string, PoolTool> = new Map();
 
   /** All tools: by server as added, then as the server lists them. A new array after each change, never changed. */
   get tools(): readonly PoolTool[] {
@@ -46,8 +48,14 @@ export class Catalog {
   }
 
   find(name: string): PoolTool | undefined {
+    return this.#found.get(name) ?? this.#look(name);
+  }
+
+  #look(name: string): PoolTool | undefined {
     const parts = splitToolName(name);
-    return parts && this.#servers.get(parts.server)?.byName.get(name);
+    const tool = parts && this.#servers.get(parts.server)?.byName.get(name);
+    if (tool !== undefined) this.#found.set(name, tool);
+    return tool;
   }
 
   /** Replaces a server's tools. `undefined` if nothing changed, or the server is not known (any more). */
@@ -73,6 +81,7 @@ export class Catalog {
     if (added.length + changed.length + removed.length === 0 && !moved) return undefined;
     this.#servers.set(server, { byName: after, list });
     this.#snapshot = undefined;
+    this.#found.clear();
     return { added, removed, changed };
   }
 

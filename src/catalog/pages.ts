@@ -47,7 +47,7 @@ export async function askCached(
     method,
     part,
     cacheModeOf(options),
-    (doNotStore) => connection.request(method, params, options, undefined, doNotStore),
+    (doNotStore) => connection.request(method, params, options, { onContinued: doNotStore }),
   );
 }
 

@@ -11,17 +11,16 @@ import {
 import type { McpError } from "../core/errors.ts";
 import { describeRequest } from "../jsonrpc/pending.ts";
 import { Breaker } from "../resilience/breaker.ts";
-import { Limiter } from "../resilience/limiter.ts";
+import { Limiter, Waiting } from "../resilience/limiter.ts";
 import { RetryBudget } from "../resilience/retry-budget.ts";
 import type { ResolvedServer } from "./options.ts";
 
-/** As much of a call as decides how long it may wait. */
-export interface Applicant {
-  readonly method: string;
+/** As much of a call as decides how long it may wait for a place. */
+export abstract class Applicant extends Waiting {
+  abstract readonly method: string;
   /** What it is about, for messages: a tool's name. */
-  readonly subject: string | undefined;
-  readonly totalTimeoutMs: number;
-  readonly signal: AbortSignal | undefined;
+  abstract readonly subject: string | undefined;
+  abstract readonly totalTimeoutMs: number;
 }
 
 /**
@@ -43,7 +42,7 @@ export interface AdmissionEvents {
 }
 
 export class Admission {
-  readonly limiter: Limiter;
+  readonly limiter: Limiter<Applicant>;
   readonly breaker: Breaker;
   readonly budget: RetryBudget;
   readonly #server: ResolvedServer;
@@ -55,49 +54,35 @@ export class Admission {
   constructor(server: ResolvedServer, clock: Clock, events: AdmissionEvents) {
     this.#server = server;
     this.#events = events;
-    this.limiter = new Limiter(server.limits, clock);
+    this.limiter = new Limiter(server.limits, clock, (applicant) => this.#tooLong(applicant));
     this.breaker = new Breaker(server.breaker, clock);
     this.budget = new RetryBudget(server.retryBudget, clock);
   }
 
   /** Takes a place, if one is free or none is needed. Hot path. */
   tryEnter(method: string): boolean {
-    return UPKEEP.has(method) || this.limiter.tryEnter();
+    return isUpkeep(method) || this.limiter.tryEnter();
   }
 
   /** Gives it back. Hot path. */
   leave(method: string): void {
-    if (!UPKEEP.has(method)) this.limiter.leave();
+    if (!isUpkeep(method)) this.limiter.leave();
   }
 
   /**
-   * Waits for a place.
-   *
-   * @throws {McpOverloadedError} when the queue is full, or the wait was too long; {@link McpTimeoutError} when that
-   *   was the call's own limit; {@link McpClosedError}; the signal's reason.
+   * Waits for a place. Refused with {@link McpOverloadedError} when the queue is full, or the wait was too long;
+   * {@link McpTimeoutError} when that was the call's own limit; {@link McpClosedError}; the signal's reason.
    */
-  async enter(applicant: Applicant): Promise<void> {
-    applicant.signal?.throwIfAborted();
-    if (this.#isClosed) throw this.#closed();
+  enter(applicant: Applicant): void {
+    const { signal, totalTimeoutMs } = applicant;
+    if (signal?.aborted === true) return applicant.onRefused(signal.reason);
+    if (this.#isClosed) return applicant.onRefused(this.#closed());
     const { limits, timeouts } = this.#server;
-    if (this.limiter.isFull) {
-      throw this.#overloaded(
-        applicant,
-        `${limits.inFlight} calls are under way and ${limits.queued} wait: the queue is full`,
-      );
+    if (!this.limiter.isFull) {
+      return this.limiter.enter(applicant, Math.min(timeouts.queueMs, totalTimeoutMs));
     }
-    const limitMs = Math.min(timeouts.queueMs, applicant.totalTimeoutMs);
-    await this.limiter.enter({
-      limitMs,
-      signal: applicant.signal,
-      onLimit: () =>
-        limitMs < timeouts.queueMs
-          ? this.#outOfTime(applicant)
-          : this.#overloaded(
-              applicant,
-              `no place among its ${limits.inFlight} calls came free within ${timeouts.queueMs} ms (timeouts.queueMs)`,
-            ),
-    });
+    const why = `${limits.inFlight} calls are under way and ${limits.queued} wait: the queue is full`;
+    applicant.onRefused(this.#overloaded(applicant, why));
   }
 
   /** Somebody decided to try again. */
@@ -145,6 +130,15 @@ export class Admission {
     );
   }
 
+  #tooLong(applicant: Applicant): McpError {
+    const { limits, timeouts } = this.#server;
+    if (applicant.totalTimeoutMs < timeouts.queueMs) return this.#outOfTime(applicant);
+    return this.#overloaded(
+      applicant,
+      `no place among its ${limits.inFlight} calls came free within ${timeouts.queueMs} ms (timeouts.queueMs)`,
+    );
+  }
+
   #overloaded({ method, subject }: Applicant, why: string): McpOverloadedError {
     const { name } = this.#server;
     return new McpOverloadedError(
@@ -160,4 +154,9 @@ export class Admission {
       { server: name, method, limit: "total", timeoutMs: totalTimeoutMs },
     );
   }
+}
+
+function isUpkeep(method: string): boolean {
+  // First, because nearly all are.
+  return method !== "tools/call" && UPKEEP.has(method);
 }

@@ -1,28 +1,13 @@
-// One call over everything that happens to its server: attempts, replays, renewals, inside one deadline.
-// Hot path: `run` adds one rejection handler to the first attempt and nothing else.
+// One call: what is asked, within which limits, by whom, and what has come of it so far.
+// Hot path: one object for each call, and no closures.
 
-import { withEither } from "../core/abort.ts";
-import { delay } from "../core/clock.ts";
-import type { Clock } from "../core/clock.ts";
-import {
-  McpAuthError,
-  McpClosedError,
-  McpError,
-  McpOutcomeUnknownError,
-  McpTimeoutError,
-} from "../core/errors.ts";
-import type { CallFrame, Continuation, EraRequest, EraSession } from "../eras/era.ts";
-import { describeRequest } from "../jsonrpc/pending.ts";
+import type { CallFrame, Continuation } from "../eras/era.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
-import type { CallLimits } from "../jsonrpc/run-call.ts";
 import type { Progress, Tool } from "../spec/types.ts";
-import type { Admission } from "./admission.ts";
-import { asMcpError } from "./attempt-error.ts";
-import type { Link } from "./link.ts";
+import { Applicant } from "./admission.ts";
 import type { ResolvedServer } from "./options.ts";
-import { decideReplay, momentOf, replayClassOf } from "./replay.ts";
-import type { Moment, ReplayClass, ReplayDecision, ReplayOption } from "./replay.ts";
-import type { Supervisor } from "./supervisor.ts";
+import { replayClassOf } from "./replay.ts";
+import type { ReplayClass, ReplayOption } from "./replay.ts";
 
 export interface CallOptions {
   /** Longest wait without any sign of life, milliseconds; progress starts it anew. Default 60,000. */
@@ -44,320 +29,87 @@ export interface CallOptions {
   readonly replay?: ReplayOption | undefined;
 }
 
+/** Who asks: what is known there of the request, and what is done there with its answer. */
+export interface Asker {
+  /** The definition of the tool that is called. */
+  readonly tool?: Tool | undefined;
+  /** The server asked for input on the way, or an interceptor interfered: the answer depends on that too. */
+  readonly onContinued?: (() => void) | undefined;
+  /** Makes of the answer what its caller gets. May throw. */
+  finish?(answer: object): object | Promise<object>;
+}
+
+/** Who makes a call, and is told what becomes of it. */
+export interface CallOwner {
+  readonly server: ResolvedServer;
+  /** It waited, and has a place now. Must not throw. */
+  onPlace(call: Call): void;
+  /** It waited, and gets none. */
+  onRefused(call: Call, error: unknown): void;
+  /** Gives what its caller gets. */
+  onResult(call: Call, result: object): object | Promise<object>;
+  /** Throws what its caller gets. */
+  onError(call: Call, error: unknown): never;
+}
+
 /** A class, as everything that is made for each call: see jsonrpc/run-call.ts. */
-export class Call {
+export class Call extends Applicant implements CallFrame {
   readonly method: string;
   readonly params: object | undefined;
   readonly options: CallOptions;
+  readonly asker: Asker;
   readonly tool: Tool | undefined;
   readonly replayClass: ReplayClass;
   readonly timeoutMs: number;
   readonly totalTimeoutMs: number;
-  /** What the server has asked for so far, over all attempts. */
-  readonly frame: CallFrame;
   /** On the clock: one deadline over connecting, waiting, replays and all. */
   readonly startedAt: number;
+  /** When it had its place, on the clock. */
+  turnAt: number;
+  /** What the server has asked for so far, over all attempts. */
+  continuation: Continuation | undefined;
+  hasBegun = false;
+  readonly onContinued: (() => void) | undefined;
+  /** Of its caller's promise, if it had to wait for a place. */
+  resolve: ((result: object) => void) | undefined;
+  reject: ((error: Error) => void) | undefined;
+  readonly #owner: CallOwner;
 
+  /** @param tool the asker's, unless it is another that is called */
   constructor(
-    { timeouts, trusted }: ResolvedServer,
+    owner: CallOwner,
     method: string,
     params: object | undefined,
     options: CallOptions,
+    asker: Asker,
     tool: Tool | undefined,
     startedAt: number,
-    onContinued: (() => void) | undefined,
   ) {
+    super(options.signal);
+    const { timeouts, trusted } = owner.server;
+    this.#owner = owner;
     this.method = method;
     this.params = params;
     this.options = options;
+    this.asker = asker;
     this.tool = tool;
     this.replayClass = replayClassOf(method, tool, trusted);
     this.timeoutMs = options.timeoutMs ?? timeouts.timeoutMs;
     this.totalTimeoutMs = options.totalTimeoutMs ?? timeouts.totalTimeoutMs;
-    this.frame = new Frame(onContinued);
     this.startedAt = startedAt;
-  }
-}
-
-class Frame implements CallFrame {
-  continuation: Continuation | undefined;
-  readonly onContinued: (() => void) | undefined;
-
-  constructor(onContinued: (() => void) | undefined) {
-    this.onContinued = onContinued;
-  }
-}
-
-/** Between attempts, milliseconds: anywhere from `minMs` to a bound that doubles each time. */
-const RETRY_PAUSE = { minMs: 100, firstBoundMs: 400, maxMs: 20_000 };
-
-export interface CallCounters {
-  replays: number;
-}
-
-export interface CallRunnerOptions {
-  readonly clock: Clock;
-  readonly server: string;
-  readonly supervisor: Supervisor;
-  readonly admission: Admission;
-  readonly counters: CallCounters;
-}
-
-export class CallRunner {
-  readonly #clock: Clock;
-  readonly #server: string;
-  readonly #supervisor: Supervisor;
-  readonly #admission: Admission;
-  readonly #counters: CallCounters;
-
-  constructor(options: CallRunnerOptions) {
-    this.#clock = options.clock;
-    this.#server = options.server;
-    this.#supervisor = options.supervisor;
-    this.#admission = options.admission;
-    this.#counters = options.counters;
+    this.turnAt = startedAt;
+    this.onContinued = asker.onContinued;
   }
 
-  /** `startedAt`: when its turn came, which is later than `call.startedAt` if it had to wait. */
-  run(call: Call, startedAt: number): Promise<object> {
-    const leftMs = call.totalTimeoutMs - (startedAt - call.startedAt);
-    if (leftMs <= 0) return Promise.reject(this.#outOfTime(call));
-    const link = this.#supervisor.link;
-    if (link === undefined) return this.#untilSettled(call, undefined);
-    const { session } = link;
-    return session
-      .request(new Attempt(call, leftMs, call.options.requestId))
-      .catch((error: unknown) => this.#untilSettled(call, { error, link, session, startedAt }));
+  get subject(): string | undefined {
+    return this.tool?.name;
   }
 
-  async #untilSettled(call: Call, first: Failure | undefined): Promise<object> {
-    const endsAt = call.startedAt + call.totalTimeoutMs;
-    const left = (): number => endsAt - this.#clock.now();
-    const tally: Tally = { ...NOTHING_YET };
-    let failure = first;
-    for (;;) {
-      if (failure !== undefined) {
-        const waitMs = this.#afterFailure(call, failure, tally, left());
-        if (waitMs > left()) throw this.#tooLate(call, failure.error, tally);
-        if (waitMs > 0) await this.#pause(call, waitMs);
-      }
-      const link = await this.#ready(call, left(), tally);
-      const { session } = link;
-      this.#checkContinuation(call, session, failure?.error);
-      if (left() <= 0) throw this.#unsent(call, this.#outOfTime(call), tally);
-      // An id is never used twice (1.3): only the very first attempt has the caller's.
-      const id = failure === undefined ? call.options.requestId : undefined;
-      const startedAt = this.#clock.now();
-      try {
-        return await session.request(new Attempt(call, left(), id));
-      } catch (error) {
-        failure = { error, link, session, startedAt };
-      }
-    }
+  onPlace(): void {
+    this.#owner.onPlace(this);
   }
 
-  /** What the failure allows: throws, or gives the time to wait before the next attempt. */
-  #afterFailure(call: Call, failure: Failure, tally: Tally, leftMs: number): number {
-    const { error, link, session } = failure;
-    // Before anything is concluded from it: the reason of an abort may be any error, one of ours too.
-    call.options.signal?.throwIfAborted();
-    if (!(error instanceof McpError)) throw error;
-    const moment = momentOf(error, session.isSessionLost(error));
-    this.#tellBreaker(moment, failure, error);
-    const decision = this.#decide(call, moment, tally);
-    switch (decision.action) {
-      case "fail":
-        if (error instanceof McpAuthError && error.code === "AUTH_REQUIRED") {
-          this.#supervisor.reportUnauthorized(link, error);
-        }
-        throw error.sent === "no" ? this.#unsent(call, error, tally) : error;
-      case "fail-unknown":
-        throw this.#outcomeUnknown(call, error, tally);
-      case "resend":
-        // A socket that was closed while it was idle says nothing about the server; a second one does.
-        if (error.code !== "CONNECTION_LOST" || tally.resends > 0) {
-          this.#supervisor.reportUnreachable(link, error);
-        }
-        // The first time the reconnect's own delays are enough; if the link says ready and still fails, slow down.
-        return tally.resends++ === 0 ? 0 : this.#nextPause(tally);
-      case "renew":
-        tally.renewals += 1;
-        this.#supervisor.renew(session, error);
-        return 0;
-      case "replay": {
-        // On top of what the server asked for: never early, and not all who were told the same at once.
-        const waitMs = (decision.waitMs ?? 0) + this.#nextPause(tally);
-        // What a server refuses with 429 it has not taken.
-        if (moment.name === "throttled") {
-          tally.waits += 1;
-          return waitMs;
-        }
-        tally.mayHaveRun = true;
-        if (waitMs > leftMs) throw this.#tooLate(call, error, tally);
-        tally.replays += 1;
-        this.#counters.replays += 1;
-        return waitMs;
-      }
-    }
+  onRefused(error: unknown): void {
+    this.#owner.onRefused(this, error);
   }
-
-  #decide(call: Call, moment: Moment, tally: Tally): ReplayDecision {
-    const { replayClass } = call;
-    const { renewals } = tally;
-    const replays = tally.replays + (moment.name === "lost" ? 0 : tally.waits);
-    const input = { replayClass, option: call.options.replay ?? "safe", moment, replays, renewals };
-    const decision = decideReplay({ ...input, isSpent: false });
-    if (decision.action !== "replay") return decision;
-    const { breaker, budget } = this.#admission;
-    return breaker.isClosed && budget.tryTake()
-      ? decision
-      : decideReplay({ ...input, isSpent: true });
-  }
-
-  /** It counts failures of the network and of what stands in it, never what the server itself says. */
-  #tellBreaker(moment: Moment, { link, startedAt }: Failure, error: McpError): void {
-    // A channel is one for all calls: its loss is the supervisor's affair.
-    if (link.transport.channel === "duplex") return;
-    const isFailure = moment.name === "lost" || moment.name === "gateway";
-    if (isFailure) this.#admission.onFailure(startedAt, error);
-    else if (error.sent === "yes" && error.code !== "TIMEOUT") this.#admission.onAnswer();
-  }
-
-  #nextPause(tally: Tally): number {
-    const { minMs, firstBoundMs, maxMs } = RETRY_PAUSE;
-    const boundMs = Math.min(maxMs, firstBoundMs * 2 ** tally.pauses++);
-    return minMs + (boundMs - minMs) * this.#clock.random();
-  }
-
-  /** Waits between attempts; the end of the connection ends it too, and is then found by `#ready`. */
-  async #pause(call: Call, waitMs: number): Promise<void> {
-    const { signal } = call.options;
-    const { ending } = this.#supervisor;
-    await withEither([signal, ending], (either) =>
-      delay(this.#clock, waitMs, { signal: either }),
-    ).catch(() => signal?.throwIfAborted());
-  }
-
-  async #ready(call: Call, leftMs: number, tally: Tally): Promise<Link> {
-    try {
-      return await this.#supervisor.ready(leftMs, call.options.signal);
-    } catch (error) {
-      throw error instanceof McpError ? this.#unsent(call, error, tally) : error;
-    }
-  }
-
-  /** The server that asked for input has become another: what was begun there cannot be gone on with here. */
-  #checkContinuation({ frame, ...call }: Call, session: EraSession, error: unknown): void {
-    if (frame.continuation === undefined || session.era === "stateless") return;
-    frame.continuation = undefined;
-    const isHarmless = call.replayClass !== "unsafe" || call.options.replay === "always";
-    if (isHarmless && call.options.replay !== "never") return;
-    throw this.#outcomeUnknown({ ...call, frame }, asMcpError(this.#server, error), NOTHING_YET);
-  }
-
-  /** There is no time left for what the policy allows. */
-  #tooLate(call: Call, error: unknown, tally: Tally): unknown {
-    if (!(error instanceof McpError)) return error;
-    if (error.sent === "no") return this.#unsent(call, error, tally);
-    if (!tally.mayHaveRun || call.replayClass === "safe") return error;
-    return this.#outcomeUnknown(call, error, tally);
-  }
-
-  /** The last attempt was not sent; what the caller must know is whether an earlier one may have run. */
-  #unsent(call: Call, error: McpError, tally: Tally): McpError {
-    const hasBegun = tally.mayHaveRun || call.frame.hasBegun === true;
-    if (!hasBegun) return error.forCall(call.method, "no");
-    if (error instanceof McpClosedError) {
-      return error.forCall(call.method, tally.mayHaveRun ? "unknown" : "yes");
-    }
-    if (call.replayClass === "safe") return error.forCall(call.method, "unknown");
-    return this.#outcomeUnknown(call, error.forCall(call.method, "unknown"), tally);
-  }
-
-  #outcomeUnknown(call: Call, cause: McpError, tally: Tally): McpOutcomeUnknownError {
-    const ran =
-      tally.replays === 0
-        ? "it may have run once, and was not repeated"
-        : `it was repeated, as it may be, and may have run up to ${tally.replays + 1} times`;
-    const isAlways = call.options.replay === "always";
-    const advice = isAlways ? "" : ', or pass replay: "always" if repeating it is harmless';
-    // The last attempt may have been one that was not sent; this is about the one before.
-    const sent = cause.sent === "no" ? "unknown" : cause.sent;
-    return new McpOutcomeUnknownError(
-      `${describeRequest(call.method, call.tool?.name)} was sent to server "${this.#server}" and its answer was lost: ${ran}. Check before you call again${advice} (${cause.message})`,
-      { server: this.#server, method: call.method, sent, cause },
-    );
-  }
-
-  #outOfTime(call: Call): McpTimeoutError {
-    return new McpTimeoutError(
-      `${describeRequest(call.method, call.tool?.name)} on server "${this.#server}" did not get a connection within its total limit of ${call.totalTimeoutMs} ms; it was not sent`,
-      {
-        server: this.#server,
-        method: call.method,
-        sent: "no",
-        limit: "total",
-        timeoutMs: call.totalTimeoutMs,
-      },
-    );
-  }
-}
-
-/** What has happened to one call so far. */
-interface Tally {
-  /** Second executions risked. */
-  replays: number;
-  /** Times that it was refused, and waited. */
-  waits: number;
-  renewals: number;
-  resends: number;
-  pauses: number;
-  /** An attempt was written and its answer lost. */
-  mayHaveRun: boolean;
-}
-
-const NOTHING_YET: Tally = {
-  replays: 0,
-  waits: 0,
-  renewals: 0,
-  resends: 0,
-  pauses: 0,
-  mayHaveRun: false,
-};
-
-interface Failure {
-  readonly error: unknown;
-  readonly link: Link;
-  readonly session: EraSession;
-  /** When the attempt began, on the clock. */
-  readonly startedAt: number;
-}
-
-class Attempt implements EraRequest {
-  readonly method: string;
-  readonly params: object | undefined;
-  readonly id: RequestId | undefined;
-  readonly limits: CallLimits;
-  readonly signal: AbortSignal | undefined;
-  readonly onProgress: ((progress: Progress) => void) | undefined;
-  readonly tool: Tool | undefined;
-  readonly frame: CallFrame;
-
-  constructor(call: Call, totalMs: number, id: RequestId | undefined) {
-    const { signal, onProgress, meta } = call.options;
-    this.method = call.method;
-    this.params = meta === undefined ? call.params : withMeta(call.params, meta);
-    this.id = id;
-    this.limits = { silenceMs: call.timeoutMs, totalMs, statedTotalMs: call.totalTimeoutMs };
-    this.signal = signal;
-    this.onProgress = onProgress;
-    this.tool = call.tool;
-    this.frame = call.frame;
-  }
-}
-
-/** What the caller put into the parameters stays, beside what it gave as an option. */
-function withMeta(params: object | undefined, meta: object): object {
-  const own = (params as { _meta?: object } | undefined)?._meta;
-  return { ...params, _meta: { ...own, ...meta } };
 }

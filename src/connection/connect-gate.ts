@@ -3,7 +3,7 @@
 
 import { availableParallelism } from "node:os";
 import type { Clock } from "../core/clock.ts";
-import { Limiter } from "../resilience/limiter.ts";
+import { Limiter, waitForPlace } from "../resilience/limiter.ts";
 import type { ResolvedTarget } from "./target.ts";
 
 /** A process that boots keeps a core busy, and shares it with this many others. */
@@ -34,7 +34,7 @@ export class ConnectGate {
   constructor(maxConnecting: number, clock: Clock) {
     const booting = Math.min(maxConnecting, BOOTING_PER_CORE * availableParallelism());
     const limiter = (inFlight: number): Limiter =>
-      new Limiter({ inFlight, queued: Infinity }, clock);
+      new Limiter({ inFlight, queued: Infinity }, clock, () => TOO_LONG);
     this.#clock = clock;
     this.#limiters = { http: limiter(maxConnecting), stdio: limiter(booting) };
   }
@@ -50,7 +50,7 @@ export class ConnectGate {
     const limiter = this.#limiters[kind];
     if (!limiter.tryEnter()) {
       try {
-        await limiter.enter({ limitMs: MAX_WAIT_MS, signal, onLimit: () => TOO_LONG });
+        await waitForPlace(limiter, MAX_WAIT_MS, signal);
       } catch (error) {
         if (error !== TOO_LONG) throw error;
         return attempt();

@@ -1,5 +1,5 @@
 // One server of the pool, whatever happens to it: requests go in, results or typed errors come out.
-// Hot path: `request`, which makes one object for each call and counts it.
+// Hot path: `request`, which makes one object for each call and counts it, and what becomes of its answer.
 
 import type { Clock } from "../core/clock.ts";
 import { delay } from "../core/clock.ts";
@@ -10,8 +10,10 @@ import type { JsonObject, LogLevel, LogMessage, ServerCapabilities, Tool } from 
 import { Admission, type AdmissionEvents } from "./admission.ts";
 import type { ConnectorDependencies } from "./connector.ts";
 import type { ConnectionCounts, ServerDescription } from "./description.ts";
-import { Call, CallRunner } from "./call.ts";
-import type { CallCounters, CallOptions } from "./call.ts";
+import { Call } from "./call.ts";
+import type { Asker, CallOptions, CallOwner } from "./call.ts";
+import { CallRunner } from "./call-runner.ts";
+import type { CallCounters } from "./call-runner.ts";
 import type { CircuitState } from "../resilience/breaker.ts";
 import type { ResolvedServer } from "./options.ts";
 import { Health } from "./health.ts";
@@ -40,6 +42,7 @@ export class Connection {
   readonly #clock: Clock;
   readonly #supervisor: Supervisor;
   readonly #admission: Admission;
+  readonly #owner: CallOwner;
   readonly #runner: CallRunner;
   readonly #sleepWatch: SleepWatch;
   readonly #health: Health;
@@ -107,12 +110,21 @@ export class Connection {
       },
       onCircuitClosed: () => events.onCircuitClosed(),
     });
+    this.#owner = {
+      server,
+      onPlace: (call) => this.#onPlace(call),
+      onRefused: (call, error) => call.reject?.(this.#countFailed(error) as Error),
+      onResult: (call, result) => this.#onResult(call, result),
+      onError: (call, error) => {
+        throw this.#endFailed(call, error);
+      },
+    };
     this.#runner = new CallRunner({
       clock: this.#clock,
-      server: server.name,
       supervisor: this.#supervisor,
       admission: this.#admission,
       counters: this.#counters,
+      owner: this.#owner,
     });
   }
 
@@ -174,21 +186,25 @@ export class Connection {
     return session;
   }
 
-  /**
-   * Any request. See {@link CallOptions} for its limits and for when it may be repeated.
-   *
-   * @param onContinued called if the server asks for input on the way, or an interceptor interferes: the answer then
-   *   depends on that too
-   */
+  /** Any request. See {@link CallOptions} for its limits and for when it may be repeated. */
   request(
     method: string,
     params: object | undefined,
     options: CallOptions,
-    tool?: Tool,
-    onContinued?: () => void,
+    asker: Asker = NOBODY,
   ): Promise<object> {
-    const interceptors = this.#interceptors;
-    if (interceptors.isEmpty) return this.#ask(method, params, options, tool, onContinued);
+    return this.#interceptors.isEmpty
+      ? this.#ask(method, params, options, asker, asker.tool)
+      : this.#askThrough(method, params, options, asker);
+  }
+
+  #askThrough(
+    method: string,
+    params: object | undefined,
+    options: CallOptions,
+    asker: Asker,
+  ): Promise<object> {
+    const { tool, onContinued } = asker;
     const request = {
       server: this.server.name,
       method,
@@ -198,87 +214,88 @@ export class Connection {
     };
     // From the first time that it is sent: a person who is asked before is not waited for when all ends.
     let isUnderWay = false;
-    const run = interceptors.run(
+    const run = this.#interceptors.run(
       request,
       ({ params: sent, options: how }) => {
         if (!isUnderWay) this.#intercepted += 1;
         isUnderWay = true;
         // What is believed of one tool does not hold for another.
         const isSame = sent?.["name"] === tool?.name;
-        return this.#ask(method, sent, how, isSame ? tool : undefined, onContinued);
+        return this.#ask(method, sent, how, { onContinued }, isSame ? tool : undefined);
       },
       onContinued,
       this.closed,
     );
-    return run.finally(() => {
+    const ended = run.finally(() => {
       if (!isUnderWay) return;
       this.#intercepted -= 1;
       this.#onEnded?.();
     });
+    return ended.then((answer) => asker.finish?.(answer) ?? answer);
   }
 
   #ask(
     method: string,
     params: object | undefined,
     options: CallOptions,
+    asker: Asker,
     tool: Tool | undefined,
-    onContinued: (() => void) | undefined,
   ): Promise<object> {
     const startedAt = this.#clock.now();
-    const call = new Call(this.server, method, params, options, tool, startedAt, onContinued);
+    const call = new Call(this.#owner, method, params, options, asker, tool, startedAt);
     this.#calls += 1;
-    this.#sleepWatch.look();
-    return this.#admission.tryEnter(method) ? this.#run(call, startedAt) : this.#runLater(call);
+    this.#sleepWatch.look(startedAt);
+    return this.#admission.tryEnter(method) ? this.#run(call) : this.#runLater(call);
   }
 
-  #run(call: Call, startedAt: number): Promise<object> {
-    if (!this.#admission.breaker.tryPass(startedAt)) return this.#refuse(call);
-    this.#admission.budget.onCall(startedAt);
-    return this.#begin(call, startedAt).then(
-      (result) => {
-        this.#admission.leave(call.method);
-        this.#admission.onAnswer();
-        this.#succeeded += 1;
-        const tookMs = this.#clock.now() - call.startedAt;
-        const mean = this.#latencyMs ?? tookMs;
-        this.#latencyMs = mean + (tookMs - mean) * LATENCY_WEIGHT;
-        this.#onEnded?.();
-        return result;
-      },
-      (error: unknown) => {
-        this.#admission.leave(call.method);
-        this.#admission.breaker.onNothing(startedAt);
-        throw this.#countFailed(error);
-      },
-    );
+  #run(call: Call): Promise<object> {
+    const { turnAt } = call;
+    if (!this.#admission.breaker.tryPass(turnAt)) return this.#refuse(call);
+    this.#admission.budget.onCall(turnAt);
+    try {
+      return this.#runner.run(call);
+    } catch (error) {
+      // What cannot even be put together (a getter that throws) is a failed call like any other.
+      return Promise.reject(this.#endFailed(call, error) as Error);
+    }
+  }
+
+  #runLater(call: Call): Promise<object> {
+    return new Promise((resolve, reject) => {
+      call.resolve = resolve;
+      call.reject = reject;
+      this.#admission.enter(call);
+    });
+  }
+
+  #onPlace(call: Call): void {
+    call.turnAt = this.#clock.now();
+    void this.#run(call).then(call.resolve, call.reject);
+  }
+
+  #onResult(call: Call, result: object): object | Promise<object> {
+    this.#admission.onAnswer();
+    this.#succeeded += 1;
+    const tookMs = this.#clock.now() - call.startedAt;
+    const mean = this.#latencyMs ?? tookMs;
+    this.#latencyMs = mean + (tookMs - mean) * LATENCY_WEIGHT;
+    this.#admission.leave(call.method);
+    this.#onEnded?.();
+    return call.asker.finish === undefined ? result : call.asker.finish(result);
+  }
+
+  #endFailed(call: Call, error: unknown): unknown {
+    this.#admission.breaker.onNothing(call.turnAt);
+    this.#admission.leave(call.method);
+    return this.#countFailed(error);
   }
 
   /** The breaker says no: it is no probe that has ended, and must not end one. */
   #refuse({ method, options, tool }: Call): Promise<never> {
-    this.#admission.leave(method);
     const { signal } = options;
     const error = signal?.aborted ? signal.reason : this.#admission.circuitOpen(method, tool?.name);
+    this.#admission.leave(method);
     return Promise.reject(this.#countFailed(error) as Error);
-  }
-
-  /** What cannot even be put together (a getter that throws) is a failed call like any other. */
-  #begin(call: Call, startedAt: number): Promise<object> {
-    try {
-      return this.#runner.run(call, startedAt);
-    } catch (error) {
-      return Promise.reject(error as Error);
-    }
-  }
-
-  async #runLater(call: Call): Promise<object> {
-    const { method, totalTimeoutMs, options, tool } = call;
-    const { signal } = options;
-    try {
-      await this.#admission.enter({ method, subject: tool?.name, totalTimeoutMs, signal });
-    } catch (error) {
-      throw this.#countFailed(error);
-    }
-    return this.#run(call, this.#clock.now());
   }
 
   #countFailed(error: unknown): unknown {
@@ -373,3 +390,5 @@ export class Connection {
     this.#description = { era, protocolVersion, serverInfo, capabilities, instructions };
   }
 }
+
+const NOBODY: Asker = {};

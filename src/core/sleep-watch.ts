@@ -35,9 +35,9 @@ export class SleepWatch {
    * Looks now: a call must not wait for the next look. Some systems stop the monotonic clock while they sleep and
    * only the wall clock has moved on; others do not, and the look itself is late. Hot path.
    */
-  look(): void {
+  look(now: number = this.#clock.now()): void {
     if (this.#timer === undefined) return;
-    const sinceMs = this.#clock.now() - this.#lookedAt;
+    const sinceMs = now - this.#lookedAt;
     const wallSinceMs = this.#clock.wallTime() - this.#wallLookedAt;
     if (sinceMs < LOOK_MS + LATE_MS && wallSinceMs < LOOK_MS + LATE_MS) return;
     this.#restart();

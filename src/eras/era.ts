@@ -55,13 +55,11 @@ export interface EraHost {
   readonly closed: AbortSignal;
 }
 
-export interface EraRequest {
-  readonly method: string;
-  readonly params?: object | undefined;
-  readonly id?: RequestId | undefined;
-  readonly limits: CallLimits;
-  readonly signal?: AbortSignal | undefined;
-  readonly onProgress?: ((progress: Progress) => void) | undefined;
+/** A request as its caller wants it: how it is given up, and what goes with it, is up to the era. */
+export interface EraRequest extends Omit<
+  PeerRequest,
+  "cancel" | "outbound" | "isLongLived" | "onHead"
+> {
   /** The definition of the tool that is called, where it is known. */
   readonly tool?: Tool | undefined;
   /** Outlives the attempts at one call. */
@@ -90,7 +88,7 @@ export class CallRequest implements PeerRequest {
   ) {
     this.method = call.method;
     this.params = params;
-    this.subject = call.tool?.name;
+    this.subject = call.subject;
     this.id = id;
     this.limits = limits;
     this.signal = call.signal;

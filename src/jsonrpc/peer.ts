@@ -19,10 +19,9 @@ import type {
 } from "./messages.ts";
 import { isNotification, isRequest, METHOD_NOT_FOUND } from "./messages.ts";
 import { describeRequest, Pending } from "./pending.ts";
-import type { Outbound, PeerRequest } from "./pending.ts";
+import type { Outbound, PeerRequest, PendingOwner } from "./pending.ts";
 import { PendingTable } from "./pending-table.ts";
-import { CallSettings, runCall } from "./run-call.ts";
-import type { Abandoned } from "./run-call.ts";
+import type { Abandoned, CallRules } from "./run-call.ts";
 import type { Exchange, ExchangeHandle, Transport, TransportSink } from "./transport.ts";
 
 export interface PeerOptions {
@@ -42,7 +41,7 @@ const ACCEPT_MS = 10_000;
 /** Ids that callers choose above this do not move the counter, which would lose its precision. */
 const MAX_COUNTED_ID = 2 ** 52;
 
-export class Peer implements TransportSink {
+export class Peer implements TransportSink, PendingOwner {
   /** Added to every message that does not bring its own; set by the era when a session begins. */
   outbound: Outbound = {};
   /** What the server may ask and tell; set by the era. */
@@ -53,12 +52,13 @@ export class Peer implements TransportSink {
   readonly #progressWatchers: Map<RequestId, (progress: Progress) => void> = new Map();
   /** Notifications and answers that the server has not taken yet. */
   readonly #unaccepted: Set<(error: McpError) => void> = new Set();
-  readonly #isOurTurn = (): boolean => this.inbound.activeCount > 0;
+  readonly #rules: CallRules;
   #nextId = 1;
   #closed: McpError | undefined;
 
   constructor(options: PeerOptions) {
     this.#options = options;
+    this.#rules = { clock: options.clock, isOurTurn: () => this.inbound.activeCount > 0 };
     this.inbound = new InboundRequests({
       handlers: () => this.handlers,
       respond: (response) => this.#send(response),
@@ -70,7 +70,7 @@ export class Peer implements TransportSink {
       notify: (method, params) => this.#sendQuietly({ jsonrpc: "2.0", method, params }),
       // What it worked on was ours to do: the server's silence begins only now.
       onSettled: () => {
-        for (const pending of this.#pending.all()) pending.control.touch();
+        for (const pending of this.#pending.all()) pending.touch();
       },
       onHandlerError: (error, method) => options.onStray(`the handler for ${method} threw`, error),
     });
@@ -98,36 +98,30 @@ export class Peer implements TransportSink {
    * server, if it was written), {@link McpResponseError} with the server's error, or what the transport reports.
    */
   request(request: PeerRequest): Promise<object> {
-    const { clock, server } = this.#options;
-    let pending: Pending | undefined;
-    return runCall<object>(
-      new CallSettings(clock, request.limits, request.signal, this.#isOurTurn),
-      (control) => {
-        if (this.#closed !== undefined) {
-          return control.reject(this.#closed.forCall(request.method, "no"));
-        }
-        const id = this.#useId(request.id);
-        if (this.#pending.get(id) !== undefined) {
-          return control.reject(
-            new McpError(
-              "INVALID_CONFIG",
-              `request id ${JSON.stringify(id)} is already in use by a call to server "${server}"; ids must be unique among calls in flight`,
-              { server, method: request.method },
-            ),
-          );
-        }
-        pending = new Pending(this, id, request, request.outbound ?? this.outbound, control);
-        this.#pending.add(pending);
-        const params =
-          request.onProgress === undefined
-            ? request.params
-            : withProgressToken(request.params ?? {}, id);
-        const message: JsonRpcRequest = { jsonrpc: "2.0", id, method: request.method };
-        if (params !== undefined) message.params = params;
-        this.#transmit(message, pending);
-      },
-      (cause) => this.#abandon(request, pending, cause),
-    );
+    const { method, signal } = request;
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
+    if (this.#closed !== undefined) return Promise.reject(this.#closed.forCall(method, "no"));
+    const id = this.#useId(request.id);
+    if (this.#pending.get(id) !== undefined) return Promise.reject(this.#idInUse(id, method));
+    return new Promise((resolve, reject) => this.#begin(id, request, resolve, reject));
+  }
+
+  #begin(
+    id: RequestId,
+    request: PeerRequest,
+    resolve: (result: object) => void,
+    reject: (error: Error) => void,
+  ): void {
+    const outbound = request.outbound ?? this.outbound;
+    const pending = new Pending(this, this.#rules, id, request, outbound, resolve, reject);
+    this.#pending.add(pending);
+    const params =
+      request.onProgress === undefined
+        ? request.params
+        : withProgressToken(request.params ?? {}, id);
+    const message: JsonRpcRequest = { jsonrpc: "2.0", id, method: request.method };
+    if (params !== undefined) message.params = params;
+    this.#transmit(message, pending);
   }
 
   /** Sends a notification; resolves when it was taken (HTTP) or written. */
@@ -183,8 +177,40 @@ export class Peer implements TransportSink {
     pending.handle?.close();
     const sent = error.sent === "yes" ? "yes" : pending.sent;
     const server = error.server ?? this.#options.server;
-    pending.control.reject(
-      error.method === undefined ? error.forCall(pending.method, sent, server) : error,
+    const { method } = pending.request;
+    pending.reject(error.method === undefined ? error.forCall(method, sent, server) : error);
+  }
+
+  /** @internal Called by a pending request that was aborted, or whose time is over. */
+  abandon(pending: Pending, cause: Abandoned): unknown {
+    const { server } = this.#options;
+    const { request, sent } = pending;
+    if (this.#pending.delete(pending)) {
+      const reason = cause.why === "aborted" ? "aborted by the caller" : `timeout (${cause.limit})`;
+      if (request.cancel !== "close" && sent !== "no") {
+        const params = { requestId: pending.id, reason };
+        const message: JsonRpcNotification = {
+          jsonrpc: "2.0",
+          method: "notifications/cancelled",
+          params,
+        };
+        this.#sendQuietly(message, request.outbound);
+      }
+      pending.handle?.close();
+    }
+    if (cause.why === "aborted") return cause.reason;
+    const known =
+      sent === "no" ? "it was never sent" : "it was cancelled; it may have run, wholly or in part";
+    const what = describeRequest(request.method, request.subject);
+    const advice =
+      request.onProgress === undefined
+        ? "Raise timeoutMs, or pass onProgress: a tool that reports progress starts the time anew"
+        : "Raise timeoutMs, or have the tool report progress more often";
+    return new McpTimeoutError(
+      cause.limit === "silence"
+        ? `no sign of life from server "${server}" for ${cause.timeoutMs} ms during ${what}: ${known}. ${advice}`
+        : `${what} on server "${server}" took longer than the total limit of ${cause.timeoutMs} ms: ${known}. Raise totalTimeoutMs if that is expected`,
+      { server, method: request.method, sent, limit: cause.limit, timeoutMs: cause.timeoutMs },
     );
   }
 
@@ -213,16 +239,18 @@ export class Peer implements TransportSink {
     pending.sent = "yes";
     // It may have come on another stream than its request's.
     if (exchange !== pending) pending.handle?.close();
-    if ("error" in message) pending.control.reject(this.#responseError(message, pending));
-    else pending.control.resolve(message.result);
+    if ("error" in message) pending.reject(this.#responseError(message, pending));
+    else pending.resolve(message.result);
   }
 
   #responseError(message: JsonRpcFailure, pending: Pending): McpResponseError {
+    const { server } = this.#options;
+    const { method } = pending.request;
     const { code, data } = message.error;
     const rpcMessage = message.error.message ?? "";
     return new McpResponseError(
-      `server "${this.#options.server}" answered ${excerpt(pending.method, 100)} with error ${code}: ${excerpt(rpcMessage)}`,
-      { server: this.#options.server, method: pending.method, rpcCode: code, rpcMessage, data },
+      `server "${server}" answered ${excerpt(method, 100)} with error ${code}: ${excerpt(rpcMessage)}`,
+      { server, method, rpcCode: code, rpcMessage, data },
     );
   }
 
@@ -236,7 +264,7 @@ export class Peer implements TransportSink {
       const id = (message.params as { requestId?: unknown } | undefined)?.requestId;
       this.inbound.cancel(id);
     }
-    stream?.control.touch();
+    stream?.touch();
     this.handlers.onNotification(message.method, message.params, stream?.id);
   }
 
@@ -248,44 +276,12 @@ export class Peer implements TransportSink {
     const pending = this.#pending.get(progressToken);
     if (pending !== undefined) {
       pending.sent = "yes";
-      pending.control.touch();
+      pending.touch();
     }
-    const report = pending?.onProgress ?? this.#progressWatchers.get(progressToken);
+    const report = pending?.request.onProgress ?? this.#progressWatchers.get(progressToken);
     callUser(
       () => report?.(progress),
       (error) => this.#options.onStray("an onProgress callback threw", error),
-    );
-  }
-
-  #abandon(request: PeerRequest, pending: Pending | undefined, cause: Abandoned): unknown {
-    const { server } = this.#options;
-    if (pending !== undefined && this.#pending.delete(pending)) {
-      const reason = cause.why === "aborted" ? "aborted by the caller" : `timeout (${cause.limit})`;
-      if (request.cancel === "notify" && pending.sent !== "no") {
-        const params = { requestId: pending.id, reason };
-        const message: JsonRpcNotification = {
-          jsonrpc: "2.0",
-          method: "notifications/cancelled",
-          params,
-        };
-        this.#sendQuietly(message, request.outbound);
-      }
-      pending.handle?.close();
-    }
-    if (cause.why === "aborted") return cause.reason;
-    const sent = pending?.sent ?? "no";
-    const known =
-      sent === "no" ? "it was never sent" : "it was cancelled; it may have run, wholly or in part";
-    const what = describeRequest(request.method, request.subject);
-    const advice =
-      request.onProgress === undefined
-        ? "Raise timeoutMs, or pass onProgress: a tool that reports progress starts the time anew"
-        : "Raise timeoutMs, or have the tool report progress more often";
-    return new McpTimeoutError(
-      cause.limit === "silence"
-        ? `no sign of life from server "${server}" for ${cause.timeoutMs} ms during ${what}: ${known}. ${advice}`
-        : `${what} on server "${server}" took longer than the total limit of ${cause.timeoutMs} ms: ${known}. Raise totalTimeoutMs if that is expected`,
-      { server, method: request.method, sent, limit: cause.limit, timeoutMs: cause.timeoutMs },
     );
   }
 
@@ -296,6 +292,15 @@ export class Peer implements TransportSink {
       this.#nextId = chosen + 1;
     }
     return chosen;
+  }
+
+  #idInUse(id: RequestId, method: string): McpError {
+    const { server } = this.#options;
+    return new McpError(
+      "INVALID_CONFIG",
+      `request id ${JSON.stringify(id)} is already in use by a call to server "${server}"; ids must be unique among calls in flight`,
+      { server, method },
+    );
   }
 
   #transmit(message: JsonRpcRequest, pending: Pending): void {

@@ -5,7 +5,8 @@ import type { McpError, Sent } from "../core/errors.ts";
 import { excerpt } from "../core/redact.ts";
 import type { Progress } from "../spec/types.ts";
 import type { RequestId } from "./messages.ts";
-import type { CallControl, CallLimits } from "./run-call.ts";
+import { RunningCall } from "./run-call.ts";
+import type { Abandoned, CallLimits, CallRules } from "./run-call.ts";
 import type { Exchange, ExchangeHandle, HeaderList, ResponseHead } from "./transport.ts";
 
 /** What the era adds to everything that is sent: nothing here, headers on HTTP. */
@@ -26,10 +27,10 @@ export interface PeerRequest {
   /** Asks the server for progress; each report also ends the silence. */
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /**
-   * How to give up on it: tell the server (`notify`), or say nothing (`close`: the stream's end says it,
+   * How to give up on it: tell the server (`notify`, the default), or say nothing (`close`: the stream's end says it,
    * or, as for `initialize`, it must not be cancelled).
    */
-  readonly cancel: "notify" | "close";
+  readonly cancel?: "notify" | "close" | undefined;
   /** Instead of the peer's own. */
   readonly outbound?: Outbound | undefined;
   /** Its answer is a stream that stays open, and must not take a place among the calls. */
@@ -40,38 +41,39 @@ export interface PeerRequest {
 /** Who keeps the pending requests. */
 export interface PendingOwner {
   fail(pending: Pending, error: McpError): void;
+  /** It was given up; gives what it rejects with. */
+  abandon(pending: Pending, cause: Abandoned): unknown;
 }
 
 /** A request that waits for its answer; the transport's exchange at the same time. */
-export class Pending implements Exchange {
+export class Pending extends RunningCall<object> implements Exchange {
   readonly id: RequestId;
-  readonly method: string;
+  readonly request: PeerRequest;
   readonly headers: HeaderList | undefined;
   readonly resume: { readonly headers: HeaderList } | undefined;
-  readonly isLongLived: boolean | undefined;
-  readonly onProgress: ((progress: Progress) => void) | undefined;
-  readonly control: CallControl<object>;
   handle: ExchangeHandle | undefined;
   sent: Sent = "no";
   readonly #owner: PendingOwner;
-  readonly #onHead: ((head: ResponseHead) => void) | undefined;
 
   constructor(
     owner: PendingOwner,
+    rules: CallRules,
     id: RequestId,
     request: PeerRequest,
     outbound: Outbound,
-    control: CallControl<object>,
+    resolve: (result: object) => void,
+    reject: (error: Error) => void,
   ) {
+    super(rules, request.limits, request.signal, resolve, reject);
     this.#owner = owner;
     this.id = id;
-    this.method = request.method;
+    this.request = request;
     this.headers = outbound.headers;
     this.resume = outbound.resume;
-    this.isLongLived = request.isLongLived;
-    this.onProgress = request.onProgress;
-    this.#onHead = request.onHead;
-    this.control = control;
+  }
+
+  get isLongLived(): boolean | undefined {
+    return this.request.isLongLived;
   }
 
   onWritten(): void {
@@ -80,11 +82,15 @@ export class Pending implements Exchange {
 
   onHead(head: ResponseHead): void {
     this.sent = "yes";
-    this.#onHead?.(head);
+    this.request.onHead?.(head);
   }
 
   onFailed(error: McpError): void {
     this.#owner.fail(this, error);
+  }
+
+  protected override abandon(cause: Abandoned): unknown {
+    return this.#owner.abandon(this, cause);
   }
 }
 

@@ -18,6 +18,9 @@ export interface ToolCallOptions extends CallOptions {
   readonly task?: "handle" | undefined;
 }
 
+/** One for all calls without. */
+const NO_OPTIONS: ToolCallOptions = Object.freeze({});
+
 /** How long `closeAll` and `removeClient` let calls in flight go on by default, milliseconds. */
 export const DEFAULT_DRAIN_MS = 5_000;
 
@@ -71,6 +74,17 @@ export function checkCallOptions<T extends object>(options: T, kind: CallKind = 
     }
   }
   return options;
+}
+
+/** Gives the options. @throws {McpConfigError} for the first that is wrong. Hot path. */
+export function checkToolCall(
+  name: string,
+  args: unknown,
+  options: ToolCallOptions = NO_OPTIONS,
+): ToolCallOptions {
+  checkString("the name of a tool", name);
+  checkObject("the arguments of a tool", args);
+  return checkCallOptions(options, "tool");
 }
 
 function problemOf(key: string, value: unknown, kind: CallKind): string | undefined {

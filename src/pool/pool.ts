@@ -39,18 +39,17 @@ import {
   checkObject,
   checkOptions,
   checkString,
+  checkToolCall,
   checkWithheld,
   toDrainMs,
 } from "./call-options.ts";
 import { CapabilityCalls } from "./capability-calls.ts";
-import { connectAll } from "./connect-all.ts";
-import type { ConnectReport } from "./connect-all.ts";
+import { connectAll, type ConnectReport } from "./connect-all.ts";
 import type { PoolEvent, PoolEvents } from "./events.ts";
 import { Handlers } from "./handlers.ts";
 import { Listings } from "./listings.ts";
 import { Members } from "./members.ts";
-import { resolvePoolOptions } from "./options.ts";
-import type { PoolOptions, ResolvedPoolOptions } from "./options.ts";
+import { resolvePoolOptions, type PoolOptions, type ResolvedPoolOptions } from "./options.ts";
 import type { ServerStatus } from "./status.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { ResourceListener, ResourceSubscription } from "./subscriptions.ts";
@@ -230,16 +229,17 @@ export class McpClientPool implements AsyncDisposable {
     args?: { readonly [key: string]: unknown },
     options?: ToolCallOptions & { readonly task?: undefined },
   ): Promise<CallToolResult>;
-  async callTool(
+  callTool(
     name: string,
     args?: { readonly [key: string]: unknown },
-    options: ToolCallOptions = {},
+    options?: ToolCallOptions,
   ): Promise<CallToolResult | ToolTask> {
-    this.#checkOpen();
-    checkString("the name of a tool", name);
-    checkObject("the arguments of a tool", args);
-    checkCallOptions(options, "tool");
-    return this.#toolCalls.call(name, args ?? {}, options);
+    try {
+      this.#checkOpen();
+      return this.#toolCalls.call(name, args ?? {}, checkToolCall(name, args, options));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   /** Finds a task again by its id, after a restart of this process too. Nothing is asked yet. */
@@ -262,8 +262,9 @@ export class McpClientPool implements AsyncDisposable {
     checkMethod(method);
     checkObject("params", params);
     checkCallOptions(options);
-    const result = await this.#members.get(name).connection.request(method, params, options);
-    return result as JsonObject;
+    return (await this.#members
+      .get(name)
+      .connection.request(method, params, options)) as JsonObject;
   }
 
   /** Sends a notification; resolves when the server took it, or when it was written. */

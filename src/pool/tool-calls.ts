@@ -4,7 +4,7 @@ import type { Catalog } from "../catalog/catalog.ts";
 import { splitToolName } from "../catalog/names.ts";
 import { OutputChecker } from "../catalog/output-check.ts";
 import type { PoolTool } from "../catalog/pool-tool.ts";
-import type { CallOptions } from "../connection/call.ts";
+import type { Asker, CallOptions } from "../connection/call.ts";
 import type { Clock } from "../core/clock.ts";
 import {
   McpClosedError,
@@ -17,7 +17,7 @@ import {
 } from "../core/errors.ts";
 import { excerpt } from "../core/redact.ts";
 import { isTaskResult, readTask } from "../eras/2026-07-28/tasks.ts";
-import type { CallToolResult } from "../spec/types.ts";
+import type { CallToolResult, Tool } from "../spec/types.ts";
 import type { Member } from "./member.ts";
 import type { Members } from "./members.ts";
 import type { ToolCallOptions } from "./call-options.ts";
@@ -41,26 +41,58 @@ export class ToolCalls {
     });
   }
 
-  async call(
+  call(name: string, args: object, options: ToolCallOptions): Promise<CallToolResult | ToolTask> {
+    const startedAt = this.#clock.now();
+    const found = this.#catalog.find(name);
+    return found === undefined
+      ? this.#callUnlisted(name, args, options, startedAt)
+      : this.#ask(found, args, options, options, startedAt);
+  }
+
+  /** For a name that the catalogue does not have: its server may not have been asked yet. Takes of the call's time. */
+  async #callUnlisted(
     name: string,
     args: object,
     options: ToolCallOptions,
+    startedAt: number,
   ): Promise<CallToolResult | ToolTask> {
-    const startedAt = this.#clock.now();
-    let found = this.#catalog.find(name);
-    let left: CallOptions = options;
-    if (found === undefined) [found, left] = await this.#look(name, options);
-    const { server, tool } = found;
-    const member = this.#members.get(server);
-    const params = { name: tool.name, arguments: args };
-    const answer = await member.connection.request("tools/call", params, left, tool);
+    const [found, left] = await this.#look(name, options);
+    return this.#ask(found, args, left, options, startedAt);
+  }
+
+  /** `left`: the options, with what is left of the call's time. */
+  #ask(
+    found: PoolTool,
+    args: object,
+    left: CallOptions,
+    options: ToolCallOptions,
+    startedAt: number,
+  ): Promise<CallToolResult | ToolTask> {
+    const member = this.#members.get(found.server);
+    const params = { name: found.tool.name, arguments: args };
+    const asker = new ToolAsker(this, member, found, options, startedAt);
+    // What it gives is what the asker makes of it.
+    return member.connection.request("tools/call", params, left, asker) as Promise<
+      CallToolResult | ToolTask
+    >;
+  }
+
+  /** For `ToolAsker`. */
+  finish(
+    member: Member,
+    found: PoolTool,
+    options: ToolCallOptions,
+    startedAt: number,
+    answer: object,
+  ): CallToolResult | ToolTask | Promise<CallToolResult | ToolTask> {
     if (isTaskResult(answer) && member.connection.description?.era === "stateless") {
       const task = this.#taskOf(member, found, answer);
       return options.task === "handle" ? task : this.#follow(task, member, options, startedAt);
     }
     const result = answer as CallToolResult;
-    if (tool.outputSchema !== undefined) await this.#checkOutput(member, found, result);
-    return options.task === "handle" ? finishedTask(server, result) : result;
+    const wanted = options.task === "handle" ? finishedTask(member.name, result) : result;
+    if (found.tool.outputSchema === undefined) return wanted;
+    return this.#checkOutput(member, found, result).then(() => wanted);
   }
 
   /** A task that another process, or an earlier call, left behind. */
@@ -111,7 +143,6 @@ export class ToolCalls {
     );
   }
 
-  /** For a name that the catalogue does not have: its server may not have been asked yet. Takes of the call's time. */
   async #look(name: string, options: CallOptions): Promise<[PoolTool, CallOptions]> {
     const parts = splitToolName(name);
     const member = parts && this.#members.find(parts.server);
@@ -165,4 +196,34 @@ function isOver({ state }: RemoteTask): boolean {
   return (
     state?.status === "completed" || state?.status === "failed" || state?.status === "cancelled"
   );
+}
+
+/** One call: a class, as everything that is made for each. */
+class ToolAsker implements Asker {
+  readonly tool: Tool;
+  readonly #calls: ToolCalls;
+  /** Also when it has left the pool meanwhile. */
+  readonly #member: Member;
+  readonly #found: PoolTool;
+  readonly #options: ToolCallOptions;
+  readonly #startedAt: number;
+
+  constructor(
+    calls: ToolCalls,
+    member: Member,
+    found: PoolTool,
+    options: ToolCallOptions,
+    startedAt: number,
+  ) {
+    this.tool = found.tool;
+    this.#calls = calls;
+    this.#member = member;
+    this.#found = found;
+    this.#options = options;
+    this.#startedAt = startedAt;
+  }
+
+  finish(answer: object): object | Promise<object> {
+    return this.#calls.finish(this.#member, this.#found, this.#options, this.#startedAt, answer);
+  }
 }

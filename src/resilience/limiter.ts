@@ -13,27 +13,43 @@ export interface LimiterOptions {
   readonly queued: number;
 }
 
-export interface QueueOptions {
-  /** Longest wait for a place, milliseconds. */
-  readonly limitMs: number;
-  readonly signal?: AbortSignal | undefined;
-  /** The error of whoever has waited that long. */
-  readonly onLimit: () => unknown;
+/** Somebody who waits for a place: one of the two methods is called, once. */
+export abstract class Waiting extends ListItem {
+  readonly signal: AbortSignal | undefined;
+  /** Until when, on the clock, and what listens to the signal meanwhile; the limiter's. */
+  dueAt: number = Infinity;
+  watch: AbortWatch | undefined;
+
+  constructor(signal: AbortSignal | undefined) {
+    super();
+    this.signal = signal;
+  }
+
+  /** The place is there, and to be given back. Must not throw. */
+  abstract onPlace(): void;
+  /** There is none: the limit has passed, the signal was aborted, or all were turned away. */
+  abstract onRefused(error: unknown): void;
 }
 
-export class Limiter {
+export class Limiter<W extends Waiting = Waiting> {
   readonly #options: LimiterOptions;
   readonly #clock: Clock;
-  readonly #queue: LinkedList<Waiting> = new LinkedList();
+  readonly #onLimit: (waiting: W) => unknown;
+  readonly #queue: LinkedList<W> = new LinkedList();
   #queued = 0;
   #taken = 0;
+  /** Places that were given back and not handed on yet. */
+  #free = 0;
+  #isHandingOn = false;
   /** For the one whose limit comes first, or came first when it was set. */
   #timer: Timer | undefined;
   #timerAt = Infinity;
 
-  constructor(options: LimiterOptions, clock: Clock) {
+  /** @param onLimit gives the error of whoever has waited too long */
+  constructor(options: LimiterOptions, clock: Clock, onLimit: (waiting: W) => unknown) {
     this.#options = options;
     this.#clock = clock;
+    this.#onLimit = onLimit;
   }
 
   get queuedCount(): number {
@@ -51,47 +67,51 @@ export class Limiter {
     return true;
   }
 
-  /** Waits for a place. Whoever aborts, or waits too long, has none and leaves nothing behind. */
-  enter(options: QueueOptions): Promise<void> {
-    const { signal, limitMs } = options;
-    if (signal?.aborted) return Promise.reject(signal.reason as Error);
-    return new Promise((resolve, reject) => {
-      const dueAt = this.#clock.now() + limitMs;
-      const waiting = new Waiting(options, dueAt, resolve, reject);
-      this.#queue.add(waiting);
-      this.#queued += 1;
-      if (dueAt < this.#timerAt) this.#setTimer(dueAt);
-      if (signal === undefined) return;
-      waiting.watch = watchAbort(signal, () => {
-        LinkedList.remove(waiting);
-        this.#onLeft(waiting);
-        reject(signal.reason as Error);
-      });
+  /** Waits for a place, no longer than `limitMs`. Whoever aborts, or waits too long, leaves nothing behind. */
+  enter(waiting: W, limitMs: number): void {
+    const { signal } = waiting;
+    if (signal?.aborted === true) return waiting.onRefused(signal.reason);
+    waiting.dueAt = this.#clock.now() + limitMs;
+    this.#queue.add(waiting);
+    this.#queued += 1;
+    if (waiting.dueAt < this.#timerAt) this.#setTimer(waiting.dueAt);
+    if (signal === undefined) return;
+    waiting.watch = watchAbort(signal, () => {
+      LinkedList.remove(waiting);
+      this.#onLeft(waiting);
+      waiting.onRefused(signal.reason);
     });
   }
 
   /** Gives a place back: to the one who has waited longest, if anybody waits. Hot path. */
   leave(): void {
-    const next = this.#queue.takeFirst();
-    if (next === undefined) {
-      this.#taken -= 1;
-      return;
+    this.#free += 1;
+    // Whoever gets it may give it back at once: a thousand who are refused must not stand on each other's stack.
+    if (this.#isHandingOn) return;
+    this.#isHandingOn = true;
+    for (; this.#free > 0; this.#free -= 1) {
+      const next = this.#queue.takeFirst();
+      if (next === undefined) {
+        this.#taken -= 1;
+        continue;
+      }
+      this.#onLeft(next);
+      next.onPlace();
     }
-    this.#onLeft(next);
-    next.resolve();
+    this.#isHandingOn = false;
   }
 
   /** Turns away all who wait. */
   turnAway(makeError: () => unknown): void {
     for (const waiting of this.#queue.takeAll()) {
       this.#onLeft(waiting);
-      waiting.reject(makeError() as Error);
+      waiting.onRefused(makeError());
     }
   }
 
-  #onLeft({ options, watch }: Waiting): void {
+  #onLeft({ signal, watch }: W): void {
     this.#queued -= 1;
-    if (options.signal !== undefined && watch !== undefined) unwatchAbort(options.signal, watch);
+    if (signal !== undefined && watch !== undefined) unwatchAbort(signal, watch);
     if (this.#queued === 0) this.#clearTimer();
   }
 
@@ -106,7 +126,7 @@ export class Limiter {
       }
       LinkedList.remove(waiting);
       this.#onLeft(waiting);
-      waiting.reject(waiting.options.onLimit() as Error);
+      waiting.onRefused(this.#onLimit(waiting));
     }
     if (nextAt < this.#timerAt) this.#setTimer(nextAt);
   }
@@ -125,24 +145,36 @@ export class Limiter {
   }
 }
 
-class Waiting extends ListItem {
-  readonly options: QueueOptions;
-  /** On the clock. */
-  readonly dueAt: number;
-  readonly resolve: () => void;
-  readonly reject: (error: Error) => void;
-  watch: AbortWatch | undefined;
+/** As a promise, for those of whom there are few. */
+export function waitForPlace(
+  limiter: Limiter,
+  limitMs: number,
+  signal?: AbortSignal,
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    limiter.enter(new Visitor(signal, resolve, reject), limitMs);
+  });
+}
+
+class Visitor extends Waiting {
+  readonly #resolve: () => void;
+  readonly #reject: (error: Error) => void;
 
   constructor(
-    options: QueueOptions,
-    dueAt: number,
+    signal: AbortSignal | undefined,
     resolve: () => void,
     reject: (error: Error) => void,
   ) {
-    super();
-    this.options = options;
-    this.dueAt = dueAt;
-    this.resolve = resolve;
-    this.reject = reject;
+    super(signal);
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  onPlace(): void {
+    this.#resolve();
+  }
+
+  onRefused(error: unknown): void {
+    this.#reject(error as Error);
   }
 }

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { startHttpServer } from "../support/http-server.ts";
 import { textResult, toolCall } from "../support/stateless-server.ts";
 import { connectedTo, HandClock, serveStateless } from "./stateless-harness.ts";
-import { connected, nextEvent, poolOf, serve, textOf } from "./support.ts";
+import { connected, gate, nextEvent, poolOf, serve, textOf } from "./support.ts";
 
 test("fault 55: closeAll has no patience with one that is being removed with more of it", async () => {
   const server = await serve({ tools: { hang: { handler: () => new Promise(() => {}) } } });
@@ -18,6 +18,22 @@ test("fault 55: closeAll has no patience with one that is being removed with mor
   await removal;
   expect(await call).toMatchObject({ code: "CLOSED", sent: "unknown" });
   expect(server.executionCount("hang")).toBe(1);
+});
+
+test("fault 54: an answer that comes after its server has left the pool is handed over, checked", async () => {
+  const open = gate();
+  const handler = (): Promise<string> => open.opened.then(() => "here it is");
+  const server = await serve({ tools: { hold: { outputSchema: { type: "object" }, handler } } });
+  const pool = await connected(server);
+  const warned = nextEvent(pool, "warning", ({ message }) => message.includes("output schema"));
+  const call = pool.callTool("s__hold");
+  await server.until(() => server.executionCount("hold") === 1);
+  const removal = pool.removeClient("s", { drainMs: 10_000 });
+  expect(pool.status()).toEqual([]);
+  open.open();
+  expect(await call).toEqual(textOf("here it is"));
+  expect(await warned).toMatchObject({ server: "s" });
+  await removal;
 });
 
 test("an interceptor that throws on one server's list is that server's failure", async () => {

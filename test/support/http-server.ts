@@ -39,6 +39,7 @@ export interface TestTool {
   readonly description?: string;
   readonly inputSchema?: object;
   readonly annotations?: object;
+  readonly outputSchema?: object;
   /** Its value becomes the text of the result; a thrown error becomes `isError`. Default: gives back the arguments. */
   readonly handler?: (args: Record<string, unknown>, context: RequestContext) => unknown;
 }

@@ -10,7 +10,6 @@ import type { HeaderList } from "../../jsonrpc/transport.ts";
 import type { Implementation, LogLevel, ServerCapabilities } from "../../spec/types.ts";
 import type { SessionVersion } from "../../spec/versions.ts";
 import { PING_MS } from "../change-pace.ts";
-import { CallRequest } from "../era.ts";
 import type { Agreement, EraHost, EraRequest, EraSession, ListKind } from "../era.ts";
 import { ChangeStream } from "./changes.ts";
 import { initialize } from "./handshake.ts";
@@ -165,9 +164,7 @@ class SessionEraSession implements EraSession {
 
   #send(call: EraRequest): Promise<object> {
     if (needsTask(this.capabilities, call.tool)) return callAsTask(this.#host, call);
-    return this.#host.peer.request(
-      new CallRequest(call, call.params, call.id, call.limits, "notify"),
-    );
+    return this.#host.peer.request(call);
   }
 
   #ask(method: string, params: object): Promise<object> {

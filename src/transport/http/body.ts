@@ -1,5 +1,5 @@
-// A response body, whole: collected, decoded, bounded. https://www.rfc-editor.org/rfc/rfc9110#section-8.4
-// Hot path: one text of all chunks.
+// A response body, whole: decoded, bounded. https://www.rfc-editor.org/rfc/rfc9110#section-8.4
+// Hot path.
 
 import { brotliDecompressSync, gunzipSync, inflateRawSync, inflateSync } from "node:zlib";
 import { decodeUtf8 } from "../../core/utf8.ts";
@@ -13,12 +13,10 @@ export type DecodedBody =
 
 /** Decodes a complete body; `limitBytes` bounds what decompression may produce. */
 export function decodeBody(
-  chunks: readonly Buffer[],
+  raw: Buffer,
   encoding: string | undefined,
   limitBytes: number,
 ): DecodedBody {
-  const [first] = chunks;
-  const raw = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks);
   if (encoding === undefined || encoding === "identity") return { kind: "text", text: text(raw) };
   try {
     const decoded = decompress(raw, encoding, limitBytes);

@@ -34,6 +34,8 @@ export interface HttpContext {
   readonly messageBytes: number;
   readonly headers: RequestHeaders;
   readonly sockets: Sockets;
+  /** They are a dispatcher of the user's. */
+  readonly isForeign: boolean;
   readonly linger: Linger;
   readonly open: LinkedList<Closable>;
   readonly resume: ResumeOptions;
@@ -70,6 +72,7 @@ export function createHttpContext(options: HttpContextOptions, resume: ResumeOpt
       connectMs: timeouts.connectMs,
       callCount: limits.inFlight,
     }),
+    isForeign: dispatcher !== undefined,
     linger: new Linger(clock),
     open: new LinkedList(),
     resume,

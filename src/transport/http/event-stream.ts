@@ -64,7 +64,7 @@ export class EventStream extends HttpRequest {
         headersTimeout: 0,
         bodyTimeout: 0,
       },
-      this,
+      this.handler,
     );
   }
 
@@ -75,7 +75,7 @@ export class EventStream extends HttpRequest {
     }
     if (
       this.status !== 200 ||
-      mediaType(this.answerHeaders["content-type"]) !== "text/event-stream"
+      mediaType(this.answerHeaders.first("content-type")) !== "text/event-stream"
     ) {
       const { status } = this;
       this.close();

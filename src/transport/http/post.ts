@@ -5,12 +5,13 @@ import { McpConnectionError, McpProtocolError, type McpError } from "../../core/
 import { excerpt } from "../../core/redact.ts";
 import type { JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
 import type { Exchange, ExchangeHandle, ResponseHead } from "../../jsonrpc/transport.ts";
+import type { AnswerHeaders } from "./answer-headers.ts";
 import type { HttpContext } from "./context.ts";
 import { deliverEvent, isNamelessFailure, readMessage } from "./delivery.ts";
 import { EventReader, type EventOwner } from "./event-reader.ts";
 import { HttpRequest } from "./request.ts";
 import { Resumption } from "./resumption.ts";
-import { headerOf, mediaType, rpcError, statusError } from "./status.ts";
+import { mediaType, rpcError, statusError } from "./status.ts";
 
 export class PostExchange extends HttpRequest implements ExchangeHandle, EventOwner {
   protected readonly rpcMethod: string | undefined;
@@ -42,7 +43,7 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
   }
 
   protected dispatch(origin: string, path: string): void {
-    (this.#exchange.isLongLived === true ? this.ownSockets : this.callSockets).dispatch(
+    (this.#exchange.isLongLived === true ? this.ownSockets : this.callSocket).dispatch(
       {
         origin,
         path,
@@ -52,7 +53,7 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
         headersTimeout: 0,
         bodyTimeout: 0,
       },
-      this,
+      this.handler,
     );
   }
 
@@ -75,7 +76,7 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
       this.drain();
       return;
     }
-    switch (mediaType(answerHeaders["content-type"])) {
+    switch (mediaType(answerHeaders.first("content-type"))) {
       case "application/json":
         this.readMessage();
         break;
@@ -100,7 +101,7 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
       );
       return;
     }
-    if (text === "" || mediaType(this.answerHeaders["content-type"]) !== "application/json") {
+    if (text === "" || mediaType(this.answerHeaders.first("content-type")) !== "application/json") {
       this.#exchange.onFailed(this.#noAnswer(text));
       return;
     }
@@ -142,7 +143,7 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
 
   #noAnswer(body: string): McpProtocolError {
     const { server, address } = this.context;
-    const type = headerOf(this.answerHeaders, "content-type");
+    const type = this.answerHeaders.first("content-type");
     const what =
       body === ""
         ? "an empty body"
@@ -156,14 +157,14 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
 
 class Head implements ResponseHead {
   readonly status: number;
-  readonly #headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly #headers: AnswerHeaders;
 
-  constructor(status: number, headers: Readonly<Record<string, string | string[] | undefined>>) {
+  constructor(status: number, headers: AnswerHeaders) {
     this.status = status;
     this.#headers = headers;
   }
 
   header(name: string): string | undefined {
-    return headerOf(this.#headers, name);
+    return this.#headers.all(name);
   }
 }

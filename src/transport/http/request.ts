@@ -1,14 +1,20 @@
 // One HTTP request on undici's dispatch: stages, redirects, and what becomes of the body. https://undici.nodejs.org/#/docs/api/Dispatcher
-// Hot path: one handler object per request, which undici calls.
+// Hot path: one object per request, which is the handler that undici calls.
 
 import type { Dispatcher } from "undici";
-import type { IncomingHttpHeaders } from "undici/types/header.js";
 import { LinkedList } from "../../core/linked-list.ts";
 import { McpProtocolError, type McpError } from "../../core/errors.ts";
+import { AnswerHeaders, NO_HEADERS } from "./answer-headers.ts";
+import type { HeaderSource } from "./answer-headers.ts";
 import { decodeBody } from "./body.ts";
+import type { CallSocket } from "./call-sockets.ts";
 import { Closable } from "./context.ts";
 import type { HttpContext } from "./context.ts";
+import { DocumentedHandler } from "./documented-handler.ts";
+import type { DirectHandler } from "./documented-handler.ts";
 import type { EventReader } from "./event-reader.ts";
+import { sendInTime } from "./keep-alive.ts";
+import type { Sender } from "./keep-alive.ts";
 import { errorFromNodeReason } from "./node-error.ts";
 import { ERROR_BODY_BYTES } from "./status.ts";
 
@@ -25,36 +31,31 @@ type Stage = "queued" | "written" | "answered" | "lingering" | "over";
 /** What happens to the body's bytes. */
 type BodyMode = "message" | "excerpt" | "events" | "drain" | "redirect";
 
-/** A server that was not heard of for longer may have closed its idle sockets meanwhile, milliseconds. */
-const QUIET_MS = 0.25;
-
-/**
- * By then a stream whose answer has come has ended, and a server that closes the socket after it has done so. Of real
- * time, as the turns of the event loop that follow: it is the wire that is waited for. Milliseconds.
- */
-const PAUSE_MS = 1;
+const NO_BYTES = Buffer.alloc(0);
 
 /** undici wants a reason; it is never shown. */
 const ABANDONED = new Error("the exchange is over");
 
-export abstract class HttpRequest extends Closable implements Dispatcher.DispatchHandler {
+export abstract class HttpRequest extends Closable implements DirectHandler, Sender {
   protected readonly context: HttpContext;
   /** Of the final answer. */
   protected status = 0;
-  protected answerHeaders: IncomingHttpHeaders = {};
+  protected answerHeaders: AnswerHeaders = NO_HEADERS;
   #url: URL;
   /** A URL builds these anew each time it is asked. */
   #path: string;
   #stage: Stage = "queued";
-  #controller: Dispatcher.DispatchController | undefined;
+  #abort: ((reason: Error) => void) | undefined;
   #mode: BodyMode = "drain";
   #limitBytes = 0;
   #bytes = 0;
-  #chunks: Buffer[] = [];
+  /** Most bodies come in one. */
+  #chunk: Buffer | undefined;
+  #moreChunks: Buffer[] | undefined;
   #reader: EventReader | undefined;
   #redirects = 0;
   #ownSockets: Dispatcher | undefined;
-  #callSockets: Dispatcher | undefined;
+  #callSocket: CallSocket | undefined;
 
   constructor(context: HttpContext, url: URL) {
     super();
@@ -86,19 +87,21 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
     return (this.#ownSockets ??= this.context.sockets.acquireStream());
   }
 
-  /** Shared with all calls; given back when the request is over. */
-  protected get callSockets(): Dispatcher {
-    return (this.#callSockets ??= this.context.sockets.acquireCall());
+  /** Of the sockets for calls; given back when the request is over. */
+  protected get callSocket(): Dispatcher {
+    return (this.#callSocket ??= this.context.sockets.acquireCall()).dispatcher;
+  }
+
+  /** What is handed to the dispatcher. */
+  protected get handler(): Dispatcher.DispatchHandler {
+    return this.context.isForeign ? new DocumentedHandler(this) : this;
   }
 
   /** Sends; failures are reported later, never from inside this call. */
   protected run(): void {
     const { context } = this;
     context.open.add(this);
-    const quietMs = context.clock.now() - context.heardAt;
-    if (context.sockets.takePause()) setTimeout(lookNow, PAUSE_MS, this);
-    else if (quietMs > QUIET_MS && quietMs < Infinity) this.sendAfterLook();
-    else this.#send();
+    sendInTime(context, this);
   }
 
   protected get isOver(): boolean {
@@ -119,9 +122,9 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
   }
 
   protected readEvents(reader: EventReader): void {
-    const encoding = this.answerHeaders["content-encoding"];
+    const encoding = this.answerHeaders.all("content-encoding");
     if (encoding !== undefined && encoding !== "identity") {
-      this.#fail(this.#protocolError(`sent a stream in the encoding ${String(encoding)}`), true);
+      this.#fail(this.#protocolError(`sent a stream in the encoding ${encoding}`), true);
       return;
     }
     this.#mode = "events";
@@ -138,7 +141,7 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
   protected linger(): void {
     if (this.#stage !== "answered") return;
     this.#stage = "lingering";
-    if (this.#callSockets !== undefined) this.context.sockets.markAnswered(this.#callSockets);
+    if (this.#callSocket !== undefined) this.context.sockets.markAnswered(this.#callSocket);
     LinkedList.remove(this);
     this.context.linger.add(this);
   }
@@ -148,33 +151,37 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
     this.#end(true);
   }
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
+  onConnect(abort: (reason: Error) => void): void {
     // Thrown, undici drops the request unwritten and keeps the socket, which an abort would destroy.
     if (this.#stage === "over") {
       this.#releaseCall();
       throw ABANDONED;
     }
-    this.#controller = controller;
+    this.#abort = abort;
     this.#stage = "written";
     if (this.#redirects === 0) this.onSent();
   }
 
-  onResponseStart(
-    _controller: Dispatcher.DispatchController,
-    status: number,
-    headers: IncomingHttpHeaders,
-  ): void {
-    if (status < 200 || this.#stage === "over") return;
+  onHeaders(status: number, headers: HeaderSource): boolean {
+    if (status >= 200 && this.#stage !== "over") this.#onHead(status, headers);
+    return true;
+  }
+
+  #onHead(status: number, headers: HeaderSource): void {
     this.context.heardAt = this.context.clock.now();
     this.#stage = "answered";
     this.status = status;
-    this.answerHeaders = headers;
-    if ((status === 307 || status === 308) && this.#follow(headers.location)) return;
+    this.answerHeaders = new AnswerHeaders(headers);
+    if ((status === 307 || status === 308) && this.#follow()) return;
     this.onAnswer();
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (this.#stage === "over") return;
+  onData(chunk: Buffer): boolean {
+    if (this.#stage !== "over") this.#onChunk(chunk);
+    return true;
+  }
+
+  #onChunk(chunk: Buffer): void {
     if (this.#mode === "events") {
       if (this.#reader?.feed(chunk) === false) this.#tooLarge();
       return;
@@ -186,13 +193,14 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
       else this.#end(true);
       return;
     }
-    this.#chunks.push(chunk);
+    if (this.#chunk === undefined) this.#chunk = chunk;
+    else (this.#moreChunks ??= []).push(chunk);
     if (this.#bytes <= this.#limitBytes) return;
     if (this.#mode === "message") this.#tooLarge();
     else this.#deliverBody(true);
   }
 
-  onResponseEnd(): void {
+  onComplete(): void {
     if (this.#stage === "over") return;
     if (this.#mode === "message" || this.#mode === "excerpt") {
       this.#deliverBody(false);
@@ -207,11 +215,7 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
     if (isAwaited && this.#mode === "events") this.onStreamEnd(undefined);
   }
 
-  onResponseError(_controller: Dispatcher.DispatchController, reason: Error): void {
-    this.#onError(reason);
-  }
-
-  #onError(reason: unknown): void {
+  onError(reason: unknown): void {
     const stage = this.#stage;
     if (stage === "over") return this.#releaseCall();
     if (stage === "lingering") {
@@ -240,16 +244,7 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
     this.#fail(error, false);
   }
 
-  /**
-   * The keep-alive race: the end of an idle socket that has reached this machine is not known here before the event
-   * loop polls, and a request written to it is lost. Two turns, because the first may come before the poll.
-   * For `lookNow`, too.
-   */
-  sendAfterLook(): void {
-    setImmediate(() => setImmediate(sendNow, this));
-  }
-
-  /** For `sendNow`. */
+  /** For `run`: the first time, and the time is right. */
   sendUnlessOver(): void {
     if (this.#stage !== "over") this.#send();
   }
@@ -259,12 +254,13 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
       this.dispatch(this.context.origin, this.#path);
     } catch (reason) {
       // A proxy environment that is no URL, or a user's dispatcher that throws.
-      this.#onError(reason);
+      this.onError(reason);
     }
   }
 
-  #follow(location: string | string[] | undefined): boolean {
-    if (typeof location !== "string" || this.#redirects >= MAX_REDIRECTS) return false;
+  #follow(): boolean {
+    const location = this.answerHeaders.first("location");
+    if (location === undefined || this.#redirects >= MAX_REDIRECTS) return false;
     if (!URL.canParse(location, this.#url.href)) return false;
     const target = new URL(location, this.#url);
     // Credentials travel in the headers: they go to the configured origin and nowhere else.
@@ -276,15 +272,15 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
   }
 
   #resend(isAborted: boolean): void {
-    const controller = this.#controller;
+    const abort = this.#abort;
     this.#redirects += 1;
     this.#bytes = 0;
     if (isAborted) {
       // Its error report must not reach the request that follows.
       this.#stage = "over";
-      controller?.abort(ABANDONED);
+      abort?.(ABANDONED);
     }
-    this.#controller = undefined;
+    this.#abort = undefined;
     // The server sent the request elsewhere instead of taking it: nothing was written where it goes now.
     this.#stage = "queued";
     // Its sockets may have been replaced meanwhile, and be closing.
@@ -295,20 +291,15 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
   #collect(mode: "message" | "excerpt", limitBytes: number): void {
     this.#mode = mode;
     this.#limitBytes = limitBytes;
-    if (mode === "message" && Number(this.answerHeaders["content-length"]) > limitBytes) {
+    if (mode === "message" && Number(this.answerHeaders.first("content-length")) > limitBytes) {
       this.#tooLarge();
     }
   }
 
   #deliverBody(isCut: boolean): void {
     const isExcerpt = this.#mode === "excerpt";
-    const encoding = this.answerHeaders["content-encoding"];
-    const body = decodeBody(
-      this.#chunks,
-      typeof encoding === "string" ? encoding : encoding?.join(", "),
-      this.#limitBytes,
-    );
-    this.#chunks = [];
+    const encoding = this.answerHeaders.all("content-encoding");
+    const body = decodeBody(this.#takeBody(), encoding, this.#limitBytes);
     if (body.kind === "text") {
       this.#end(isCut);
       this.onBody(isCut ? body.text.slice(0, this.#limitBytes) : body.text);
@@ -327,6 +318,14 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
         isCut,
       );
     }
+  }
+
+  #takeBody(): Buffer {
+    const first = this.#chunk ?? NO_BYTES;
+    const more = this.#moreChunks;
+    this.#chunk = undefined;
+    this.#moreChunks = undefined;
+    return more === undefined ? first : Buffer.concat([first, ...more]);
   }
 
   #tooLarge(): void {
@@ -358,10 +357,10 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
     this.#stage = "over";
     if (stage === "lingering") this.context.linger.delete(this);
     else LinkedList.remove(this);
-    this.#chunks = [];
+    this.#takeBody();
     this.#reader?.stop();
-    if (isAborted) this.#controller?.abort(ABANDONED);
-    this.#controller = undefined;
+    if (isAborted) this.#abort?.(ABANDONED);
+    this.#abort = undefined;
     const own = this.#ownSockets;
     this.#ownSockets = undefined;
     // Not from inside the parser that reports the end of the very socket that goes.
@@ -372,17 +371,8 @@ export abstract class HttpRequest extends Closable implements Dispatcher.Dispatc
   }
 
   #releaseCall(): void {
-    const calls = this.#callSockets;
-    this.#callSockets = undefined;
-    if (calls !== undefined) this.context.sockets.releaseCall(calls);
+    const socket = this.#callSocket;
+    this.#callSocket = undefined;
+    if (socket !== undefined) this.context.sockets.releaseCall(socket);
   }
-}
-
-/** One function for all requests: a closure for each would be garbage on the hot path. */
-function sendNow(request: HttpRequest): void {
-  request.sendUnlessOver();
-}
-
-function lookNow(request: HttpRequest): void {
-  request.sendAfterLook();
 }

@@ -25,7 +25,7 @@ export class SessionEnd extends HttpRequest {
   }
 
   protected dispatch(origin: string, path: string): void {
-    this.callSockets.dispatch(
+    this.callSocket.dispatch(
       {
         origin,
         path,
@@ -35,7 +35,7 @@ export class SessionEnd extends HttpRequest {
         headersTimeout: 0,
         bodyTimeout: 0,
       },
-      this,
+      this.handler,
     );
   }
 

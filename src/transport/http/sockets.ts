@@ -1,24 +1,11 @@
-// The sockets of one server: two for a call at a time, a pool for those beyond it, and one of its own for each stream
-// that stays open. https://undici.nodejs.org
-// Hot path: `acquireCall`, `markAnswered` and `releaseCall`.
+// The sockets of one server: those for calls, and one of its own for each stream that stays open.
+// https://undici.nodejs.org
+// Hot path: `acquireCall`.
 
 import { Socket } from "node:net";
 import { buildConnector, Client, EnvHttpProxyAgent, errors, Pool, type Dispatcher } from "undici";
-
-/** Sockets beyond those for calls: what cancels a call, or answers for it, must not wait for one to end. */
-const SPARE_SOCKETS = 16;
-
-/**
- * With two, a call that follows the last at once takes the other socket: that the server closes the one it has just
- * answered on may not be known yet, and the call would be lost there.
- */
-const MAX_SINGLES = 2;
-
-/**
- * So often in all a call that follows the last at once waits for its socket instead of opening the second: as often as
- * a handshake and the first list need it. Of very many servers most are never asked anything else.
- */
-const MAX_PAUSES = 3;
+import { CallSocket, CallSockets } from "./call-sockets.ts";
+import { namesProxy } from "./proxy-environment.ts";
 
 /** A socket is closed after being idle for so long, unless the server says how long it keeps it. Milliseconds. */
 const IDLE_MS = 4_000;
@@ -35,13 +22,6 @@ export interface SocketOptions {
   readonly callCount: number;
 }
 
-/** One socket. */
-interface Single {
-  readonly dispatcher: Dispatcher;
-  /** `answered`: the call there has its answer, and ends at once, or has ended in this turn of the event loop. */
-  state: "free" | "busy" | "answered";
-}
-
 export class Sockets {
   readonly #options: SocketOptions;
   readonly #connect: buildConnector.connector;
@@ -49,10 +29,9 @@ export class Sockets {
   readonly #streams = new Set<Dispatcher>();
   /** Replaced, and closed when what is under way there has ended. */
   readonly #retired = new Set<Dispatcher>();
-  /** Most servers never need more, and a pool takes 16 KB before its first socket. */
-  #singles: Single[] = [];
-  #more: Dispatcher | undefined;
-  #pauses = 0;
+  readonly #calls: CallSockets;
+  /** The user's, for every call. */
+  readonly #given: CallSocket | undefined;
   /** What comes later than that would open sockets that nobody closes. */
   #isDestroyed = false;
 
@@ -66,6 +45,13 @@ export class Sockets {
       this.#sockets.add(socket);
       socket.once("close", () => this.#sockets.delete(socket));
     };
+    const { dispatcher, url, callCount } = options;
+    if (dispatcher !== undefined) this.#given = new CallSocket(dispatcher, "shared");
+    this.#calls = new CallSockets({
+      callCount,
+      create: (connections) => this.#create(connections),
+      areSingle: isDirect(url),
+    });
   }
 
   /**
@@ -73,43 +59,23 @@ export class Sockets {
    *
    * @throws if the proxy environment holds no valid URL.
    */
-  acquireCall(): Dispatcher {
-    const { dispatcher, callCount } = this.#options;
-    if (dispatcher !== undefined) return dispatcher;
+  acquireCall(): CallSocket {
+    if (this.#given !== undefined) return this.#given;
     if (this.#isDestroyed) throw new errors.ClientDestroyedError();
-    for (const single of this.#singles) {
-      if (single.state !== "free") continue;
-      single.state = "busy";
-      return single.dispatcher;
-    }
-    if (this.#singles.length === MAX_SINGLES)
-      return (this.#more ??= this.#create(callCount + SPARE_SOCKETS - MAX_SINGLES));
-    const single: Single = { dispatcher: this.#create(1), state: "busy" };
-    this.#singles.push(single);
-    return single.dispatcher;
+    return this.#calls.acquire();
   }
 
-  /** The call has its answer, and will soon be over. */
-  markAnswered(dispatcher: Dispatcher): void {
-    for (const single of this.#singles) {
-      if (single.dispatcher === dispatcher) single.state = "answered";
-    }
+  releaseCall(socket: CallSocket): void {
+    this.#calls.release(socket);
   }
 
-  releaseCall(dispatcher: Dispatcher): void {
-    for (const single of this.#singles) {
-      if (single.dispatcher !== dispatcher) continue;
-      single.state = "answered";
-      setImmediate(free, single);
-    }
+  /** See {@link CallSockets}. */
+  markAnswered(socket: CallSocket): void {
+    this.#calls.markAnswered(socket);
   }
 
-  /** Whether a call had better wait a moment for the only socket that is open. */
   takePause(): boolean {
-    if (this.#singles.length !== 1 || this.#pauses === MAX_PAUSES) return false;
-    if (this.#singles[0]?.state !== "answered") return false;
-    this.#pauses += 1;
-    return true;
+    return this.#calls.takePause();
   }
 
   /**
@@ -134,7 +100,7 @@ export class Sockets {
 
   /** What is idle may be dead without having ended: calls get new sockets from here on. */
   renewCalls(): void {
-    const old = this.#takeCalls();
+    const old = this.#calls.retire();
     for (const one of old) {
       this.#retired.add(one);
       void one.close().finally(() => this.#retired.delete(one));
@@ -151,18 +117,10 @@ export class Sockets {
     if (this.#options.dispatcher !== undefined) return;
     this.#isDestroyed = true;
     this.dropStreams();
-    const calls = [...this.#retired, ...this.#takeCalls()];
+    const calls = [...this.#retired, ...this.#calls.retire()];
     await Promise.all(calls.map((one) => one.destroy()));
     // undici forgets a socket that is still connecting: without this it would outlive us by `connectMs`.
     await Promise.all(Array.from(this.#sockets, destroySocket));
-  }
-
-  #takeCalls(): Dispatcher[] {
-    const calls = this.#singles.map(({ dispatcher }) => dispatcher);
-    if (this.#more !== undefined) calls.push(this.#more);
-    this.#singles = [];
-    this.#more = undefined;
-    return calls;
   }
 
   #create(connections: number): Dispatcher {
@@ -175,7 +133,7 @@ export class Sockets {
       keepAliveMaxTimeout: MAX_IDLE_MS,
       connect: this.#connect,
     };
-    if (isLoopback(url.hostname)) {
+    if (isDirect(url)) {
       if (connections === 1) return new Client(url.origin, options);
       return new Pool(url.origin, { ...options, connections });
     }
@@ -188,9 +146,9 @@ export class Sockets {
   }
 }
 
-/** One function for all calls: a closure for each would be garbage on the hot path. */
-function free(single: Single): void {
-  single.state = "free";
+/** Nothing stands between us and the server. */
+function isDirect({ hostname }: URL): boolean {
+  return isLoopback(hostname) || !namesProxy();
 }
 
 /** The hosts that no proxy can reach for us; the rule of Go's net/http. */

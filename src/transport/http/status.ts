@@ -1,10 +1,10 @@
 // What an HTTP status says. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server
 
-import type { IncomingHttpHeaders } from "undici/types/header.js";
 import { McpAuthError, McpHttpError, McpResponseError, type McpError } from "../../core/errors.ts";
 import { excerpt, redactUrl } from "../../core/redact.ts";
 import type { JsonRpcFailure, RequestId } from "../../jsonrpc/messages.ts";
 import { parseMessage } from "../../jsonrpc/parse.ts";
+import type { AnswerHeaders } from "./answer-headers.ts";
 import type { HttpContext } from "./context.ts";
 
 /** Bytes of a body that is no answer; the rest is not read. */
@@ -12,7 +12,7 @@ export const ERROR_BODY_BYTES: number = 64 * 1024;
 
 export interface HttpAnswer {
   readonly status: number;
-  readonly headers: IncomingHttpHeaders;
+  readonly headers: AnswerHeaders;
   /** At most {@link ERROR_BODY_BYTES} of it. */
   readonly body: string;
 }
@@ -37,7 +37,7 @@ export function statusError(
   const { server, address } = context;
   const { method } = request;
   const { status, headers, body } = answer;
-  const challenge = headerOf(headers, "www-authenticate");
+  const challenge = headers.all("www-authenticate");
   const common = { server, method, sent: "yes", status } as const;
   const who = `"${server}" at ${address}`;
   if (status === 401) {
@@ -57,10 +57,10 @@ export function statusError(
     });
   }
   const failure = request.id === undefined ? undefined : rpcFailure(body, request.id);
-  const waitMs = retryAfterMs(headerOf(headers, "retry-after"), context.clock.wallTime());
+  const waitMs = retryAfterMs(headers.all("retry-after"), context.clock.wallTime());
   if (failure !== undefined) return rpcError(context, method, failure, status, waitMs);
   const piece = excerpt(body);
-  const location = headerOf(headers, "location");
+  const location = headers.all("location");
   const detail =
     location !== undefined && status >= 300 && status < 400
       ? `redirects to ${redactLocation(location, context.url)}, which is not followed; use that address if it is yours`
@@ -106,19 +106,12 @@ export function retryAfterMs(value: string | undefined, wallTimeMs: number): num
 }
 
 /** What stands before `;`, in lower case. */
-export function mediaType(contentType: string | string[] | undefined): string {
+export function mediaType(contentType: string | undefined): string {
   if (contentType === undefined) return "";
   // The exact form is by far the most frequent one.
   if (contentType === "application/json" || contentType === "text/event-stream") return contentType;
-  const first = typeof contentType === "string" ? contentType : (contentType[0] ?? "");
-  const semicolon = first.indexOf(";");
-  return (semicolon === -1 ? first : first.slice(0, semicolon)).trim().toLowerCase();
-}
-
-/** A header's value; lines of the same name are joined. */
-export function headerOf(headers: IncomingHttpHeaders, name: string): string | undefined {
-  const value = headers[name];
-  return Array.isArray(value) ? value.join(", ") : value;
+  const semicolon = contentType.indexOf(";");
+  return (semicolon === -1 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
 }
 
 /** The JSON-RPC error in `body`, if it answers request `id` or cannot say which. */

@@ -38,7 +38,7 @@ export class SsePost extends HttpRequest implements ExchangeHandle {
   }
 
   protected dispatch(origin: string, path: string): void {
-    this.callSockets.dispatch(
+    this.callSocket.dispatch(
       {
         origin,
         path,
@@ -48,7 +48,7 @@ export class SsePost extends HttpRequest implements ExchangeHandle {
         headersTimeout: 0,
         bodyTimeout: 0,
       },
-      this,
+      this.handler,
     );
   }
 

@@ -1,5 +1,5 @@
 // Messages to the child's stdin, in order, no faster than it reads.
-// Hot path: two system calls for all that one turn of the event loop sends.
+// Hot path: a system call for every few of the messages that one turn of the event loop sends.
 
 import type { Writable } from "node:stream";
 import { McpConnectionError } from "../../core/errors.ts";
@@ -11,11 +11,14 @@ import type { Exchange, ExchangeHandle } from "../../jsonrpc/transport.ts";
 /** What the handle of an exchange does that is already over. */
 export const OVER: ExchangeHandle = { close() {} };
 
-/** Characters that are written together at the most: as much as the stream holds before it asks to wait. */
-const BATCH = 16_384;
+/**
+ * So many characters are written together. A system call is dear, but the child works on what it has while the rest is
+ * put together: with one write for all that a turn sends it is a third fewer calls per second, of no less CPU each.
+ */
+const BATCH_CHARS = 1_024;
 
-/** How often that may wait for the pipe before messages wait here: a burst of calls is no reader that is too slow. */
-const BATCHES = 4;
+/** How often what the stream holds may wait for the pipe before messages wait here: a burst is no reader that is too slow. */
+const BURSTS = 4;
 
 interface Queued {
   readonly line: string;
@@ -87,15 +90,15 @@ export class StdinWriter {
   };
 
   #write({ line, message, exchange }: Queued): void {
-    // What is sent in one turn of the event loop leaves in two system calls, the dearest part of a call: the first
-    // message at once, so that a broken pipe is known before the next; all others together, as one text, on a tick,
-    // which comes after the microtasks: by then all callers whose answers came in one chunk have asked again.
+    // The first message of a turn of the event loop leaves at once, so that a broken pipe is known before the next; the
+    // others a few at a time, and the last of them on a tick, which comes after the microtasks: by then all callers
+    // whose answers came in one chunk have asked again.
     this.#batch += line;
     if (!this.#isTurn) {
       this.#isTurn = true;
       process.nextTick(this.#endTurn);
       this.#put();
-    } else if (this.#batch.length >= BATCH) this.#put();
+    } else if (this.#batch.length >= BATCH_CHARS) this.#put();
     exchange.onWritten?.();
     if (!isRequest(message)) exchange.onAccepted?.();
   }
@@ -106,7 +109,7 @@ export class StdinWriter {
     this.#batch = "";
     const { writableHighWaterMark } = this.#stdin;
     const isBeyondMark = !this.#stdin.write(batch);
-    this.#full = isBeyondMark && this.#stdin.writableLength >= BATCHES * writableHighWaterMark;
+    this.#full = isBeyondMark && this.#stdin.writableLength >= BURSTS * writableHighWaterMark;
   }
 }
 

@@ -64,7 +64,7 @@ describe("calls", () => {
   ])("%s: one result, run twice at most", async (_, config, options, tool) => {
     faults = [(sent) => sent.fail(lost())];
     const { clock, connection } = connect(config);
-    const outcome = watch(connection.request("tools/call", CALL, options, tool));
+    const outcome = watch(connection.request("tools/call", CALL, options, { tool }));
     await clock.run(30_000);
     expect(outcome.value).toMatchObject({ run: 1 });
     expect(backend.count("tools/call")).toBe(2);
@@ -77,7 +77,7 @@ describe("calls", () => {
   test("the annotations of a server that is not trusted count for nothing (8.6)", async () => {
     faults = [(sent) => sent.fail(lost())];
     const { connection } = connect(HTTP);
-    const call = connection.request("tools/call", CALL, {}, READ_ONLY);
+    const call = connection.request("tools/call", CALL, {}, { tool: READ_ONLY });
     expect(await rejection(call)).toMatchObject({ code: "OUTCOME_UNKNOWN" });
     await connection.close(0);
   });
@@ -202,7 +202,9 @@ describe("calls", () => {
     };
     const { clock, connection } = connect(HTTP);
     const tool: Tool = { name: "t", inputSchema: {}, execution: { taskSupport: "required" } };
-    const outcome = watch(connection.request("tools/call", CALL, { totalTimeoutMs: 20_000 }, tool));
+    const outcome = watch(
+      connection.request("tools/call", CALL, { totalTimeoutMs: 20_000 }, { tool }),
+    );
     await clock.run(60_000);
     expect(executed).toBe(1);
     expect(outcome.error).toBeDefined();

@@ -332,7 +332,7 @@ async function tryOut(
     method === "tools/call" ? [{ name: "t", arguments: {} }, tool] : [{ uri: "x:a" }, undefined];
   const startedAt = clock.now();
   const call = watch(
-    connection.request(method, params, { replay: option, timeoutMs: TIMEOUT_MS }, of),
+    connection.request(method, params, { replay: option, timeoutMs: TIMEOUT_MS }, { tool: of }),
   );
   while (Object.keys(call).length === 0 && clock.now() - startedAt < 60_000) {
     // A request that goes out after a pause looks around for two turns.

@@ -1,24 +1,39 @@
 import { describe, expect, test, vi } from "vitest";
-import { runCall } from "../../../src/jsonrpc/run-call.ts";
-import type { Abandoned, CallControl } from "../../../src/jsonrpc/run-call.ts";
+import { RunningCall } from "../../../src/jsonrpc/run-call.ts";
+import type { Abandoned, CallLimits, CallRules } from "../../../src/jsonrpc/run-call.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { CountingSignal, rejection } from "../fakes.ts";
 
 const LIMITS = { silenceMs: 100, totalMs: 1_000 };
 
+class TestCall<T> extends RunningCall<T> {
+  readonly abandon = vi.fn((cause: Abandoned) => new Error(cause.why));
+}
+
+function start<T>(
+  rules: CallRules,
+  limits: CallLimits,
+  signal?: AbortSignal,
+): { control: TestCall<T>; promise: Promise<T> } {
+  let control: TestCall<T> | undefined;
+  const promise = new Promise<T>((resolve, reject) => {
+    control = new TestCall<T>(rules, limits, signal, resolve, reject);
+  });
+  if (control === undefined) throw new Error("not started");
+  return { control, promise };
+}
+
 function begin(options: { signal?: AbortSignal; isOurTurn?: () => boolean; limits?: object } = {}) {
   const clock = new ManualClock();
-  const abandon = vi.fn((cause: Abandoned) => new Error(cause.why));
-  let control: CallControl<string> | undefined;
-  const promise = runCall<string>(
-    { clock, ...options, limits: { ...LIMITS, ...options.limits } },
-    (given) => (control = given),
-    abandon,
+  const rules = { clock, isOurTurn: options.isOurTurn };
+  const { control, promise } = start<string>(
+    rules,
+    { ...LIMITS, ...options.limits },
+    options.signal,
   );
   // Each test looks at it when it wants to.
   promise.catch(() => {});
-  if (control === undefined && options.signal?.aborted !== true) throw new Error("not started");
-  return { clock, abandon, promise, control: control as CallControl<string> };
+  return { clock, abandon: control.abandon, promise, control };
 }
 
 describe("limits (8.22)", () => {
@@ -136,38 +151,14 @@ describe("settling", () => {
     },
   );
 
-  test("an aborted signal: not started, abandoned once with the reason (8.25)", async () => {
-    const reason = new Error("before");
-    const { clock, abandon, promise, control } = begin({ signal: AbortSignal.abort(reason) });
-    await rejection(promise);
-    expect(control).toBeUndefined();
-    expect(abandon.mock.calls).toEqual([[{ why: "aborted", reason }]]);
-    expect(clock.armedCount).toBe(0);
-  });
-
-  test("settled inside start: nothing is left behind", async () => {
-    const clock = new ManualClock();
-    const counting = new CountingSignal();
-    const promise = runCall<string>(
-      { clock, limits: LIMITS, signal: counting.signal },
-      (control) => control.resolve("at once"),
-      () => new Error("abandoned"),
-    );
-    expect([clock.armedCount, counting.listenerCount]).toEqual([0, 0]);
-    await expect(promise).resolves.toBe("at once");
-  });
-
   test("10,000 calls on one signal, each settled, leave no listener (fault 53)", async () => {
     const clock = new ManualClock();
     const counting = new CountingSignal();
-    const options = { clock, limits: LIMITS, signal: counting.signal };
-    const calls = Array.from({ length: 10_000 }, (_, n) =>
-      runCall<number>(
-        options,
-        (control) => queueMicrotask(() => control.resolve(n)),
-        () => new Error(),
-      ),
-    );
+    const calls = Array.from({ length: 10_000 }, (_, n) => {
+      const { control, promise } = start<number>({ clock }, LIMITS, counting.signal);
+      queueMicrotask(() => control.resolve(n));
+      return promise;
+    });
     await Promise.all(calls);
     expect([clock.armedCount, counting.listenerCount]).toEqual([0, 0]);
   });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { Limiter } from "../../../src/resilience/limiter.ts";
+import { Limiter, waitForPlace, Waiting } from "../../../src/resilience/limiter.ts";
 import { ManualClock, settled } from "../../support/manual-clock.ts";
 import { CountingSignal, rejection } from "../fakes.ts";
 
@@ -8,10 +8,9 @@ const LIMIT_MS = 100;
 
 function setup(inFlight: number, queued: number) {
   const clock = new ManualClock();
-  const limiter = new Limiter({ inFlight, queued }, clock);
+  const limiter = new Limiter({ inFlight, queued }, clock, () => new Error("too long"));
   const enter = (signal?: AbortSignal, limitMs = LIMIT_MS): Promise<void> => {
-    const onLimit = (): Error => new Error("too long");
-    const entering = limiter.enter({ limitMs, signal, onLimit });
+    const entering = waitForPlace(limiter, limitMs, signal);
     entering.catch(() => {});
     return entering;
   };
@@ -92,6 +91,27 @@ describe("the queue", () => {
     expect(limiter.tryEnter()).toBe(false);
     limiter.leave();
     expect(limiter.tryEnter()).toBe(true);
+  });
+
+  test("whoever gives a place back at once stands on nobody's stack", () => {
+    const { limiter } = setup(1, 100_000);
+    limiter.tryEnter();
+    let left = 0;
+    class Passing extends Waiting {
+      onPlace(): void {
+        left += 1;
+        limiter.leave();
+      }
+      onRefused(): void {}
+    }
+    for (let n = 0; n < 100_000; n++) limiter.enter(new Passing(undefined), LIMIT_MS);
+    limiter.leave();
+    expect([left, limiter.queuedCount, limiter.tryEnter(), limiter.tryEnter()]).toEqual([
+      100_000,
+      0,
+      true,
+      false,
+    ]);
   });
 
   test("who waits too long is told so at that moment, and who came later waits on", async () => {
