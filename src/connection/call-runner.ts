@@ -14,7 +14,7 @@ import {
 import type { CallFrame, EraRequest, EraSession } from "../eras/era.ts";
 import { describeRequest } from "../jsonrpc/pending.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
-import type { CallLimits } from "../jsonrpc/run-call.ts";
+import type { CallLimits } from "../jsonrpc/running-call.ts";
 import type { Progress, Tool } from "../spec/types.ts";
 import type { Admission } from "./admission.ts";
 import { asMcpError } from "./attempt-error.ts";
@@ -27,15 +27,10 @@ import type { Supervisor } from "./supervisor.ts";
 /** Between attempts, milliseconds: anywhere from `minMs` to a bound that doubles each time. */
 const RETRY_PAUSE = { minMs: 100, firstBoundMs: 400, maxMs: 20_000 };
 
-export interface CallCounters {
-  replays: number;
-}
-
 export interface CallRunnerOptions {
   readonly clock: Clock;
   readonly supervisor: Supervisor;
   readonly admission: Admission;
-  readonly counters: CallCounters;
   readonly owner: CallOwner;
 }
 
@@ -44,16 +39,20 @@ export class CallRunner {
   readonly #server: string;
   readonly #supervisor: Supervisor;
   readonly #admission: Admission;
-  readonly #counters: CallCounters;
   readonly #owner: CallOwner;
+  #replayCount = 0;
 
   constructor(options: CallRunnerOptions) {
     this.#clock = options.clock;
     this.#server = options.owner.server.name;
     this.#supervisor = options.supervisor;
     this.#admission = options.admission;
-    this.#counters = options.counters;
     this.#owner = options.owner;
+  }
+
+  /** Second executions that were risked. */
+  get replayCount(): number {
+    return this.#replayCount;
   }
 
   /** From its turn on. Throws what an attempt that cannot even be put together throws. Hot path. */
@@ -142,7 +141,7 @@ export class CallRunner {
         tally.mayHaveRun = true;
         if (waitMs > leftMs) throw this.#tooLate(call, error, tally);
         tally.replays += 1;
-        this.#counters.replays += 1;
+        this.#replayCount += 1;
         return waitMs;
       }
     }

@@ -1,5 +1,5 @@
 // One call: what is asked, within which limits, by whom, and what has come of it so far.
-// Hot path: one object for each call, and no closures.
+// Hot path: one object for each call.
 
 import type { CallFrame, Continuation } from "../eras/era.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
@@ -52,7 +52,7 @@ export interface CallOwner {
   onError(call: Call, error: unknown): never;
 }
 
-/** A class, as everything that is made for each call: see jsonrpc/run-call.ts. */
+/** A class, as everything that is made for each call: see jsonrpc/running-call.ts. */
 export class Call extends Applicant implements CallFrame {
   readonly method: string;
   readonly params: object | undefined;

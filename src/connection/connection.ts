@@ -1,19 +1,17 @@
 // One server of the pool, whatever happens to it: requests go in, results or typed errors come out.
-// Hot path: `request`, which makes one object for each call and counts it, and what becomes of its answer.
+// Hot path: `request`.
 
 import type { Clock } from "../core/clock.ts";
 import { delay } from "../core/clock.ts";
 import { McpError, McpUnsupportedError } from "../core/errors.ts";
 import type { SleepWatch } from "../core/sleep-watch.ts";
 import type { ListKind } from "../eras/era.ts";
-import type { JsonObject, LogLevel, LogMessage, ServerCapabilities, Tool } from "../spec/types.ts";
-import { Admission, type AdmissionEvents } from "./admission.ts";
+import type { JsonObject, LogLevel, LogMessage, ServerCapabilities } from "../spec/types.ts";
+import type { AdmissionEvents } from "./admission.ts";
 import type { ConnectorDependencies } from "./connector.ts";
 import type { ConnectionCounts, ServerDescription } from "./description.ts";
-import { Call } from "./call.ts";
-import type { Asker, CallOptions, CallOwner } from "./call.ts";
-import { CallRunner } from "./call-runner.ts";
-import type { CallCounters } from "./call-runner.ts";
+import type { Asker, CallOptions } from "./call.ts";
+import { Calls } from "./calls.ts";
 import type { CircuitState } from "../resilience/breaker.ts";
 import type { ResolvedServer } from "./options.ts";
 import { Health } from "./health.ts";
@@ -34,29 +32,18 @@ export interface ConnectionEvents extends AdmissionEvents {
   onWarning(message: string, cause?: unknown): void;
 }
 
-/** Weight of the newest call in the mean latency. */
-const LATENCY_WEIGHT = 0.1;
-
 export class Connection {
   readonly server: ResolvedServer;
   readonly #clock: Clock;
   readonly #supervisor: Supervisor;
-  readonly #admission: Admission;
-  readonly #owner: CallOwner;
-  readonly #runner: CallRunner;
+  readonly #calls: Calls;
   readonly #sleepWatch: SleepWatch;
   readonly #health: Health;
   readonly #interceptors: Interceptors;
   readonly #orders: StandingOrders = new StandingOrders();
-  readonly #counters: CallCounters = { replays: 0 };
-  #calls = 0;
   /** Sent, and still with the interceptors. */
   #intercepted = 0;
-  #succeeded = 0;
-  #failed = 0;
   #reconnects = 0;
-  /** Moving mean of answered calls. */
-  #latencyMs: number | undefined;
   #description: ServerDescription | undefined;
   /** While it drains: a call has ended. */
   #onEnded: (() => void) | undefined;
@@ -101,30 +88,21 @@ export class Connection {
       sleepWatch: this.#sleepWatch,
       supervisor: this.#supervisor,
       intervalMs: server.healthCheckIntervalMs,
-      isIdle: () => this.#inFlight === 0,
+      isIdle: () => this.#calls.openCount === 0,
     });
-    this.#admission = new Admission(server, this.#clock, {
-      onCircuitOpened: (error, forMs) => {
-        this.noteError(error);
-        events.onCircuitOpened(error, forMs);
-      },
-      onCircuitClosed: () => events.onCircuitClosed(),
-    });
-    this.#owner = {
+    this.#calls = new Calls({
       server,
-      onPlace: (call) => this.#onPlace(call),
-      onRefused: (call, error) => call.reject?.(this.#countFailed(error) as Error),
-      onResult: (call, result) => this.#onResult(call, result),
-      onError: (call, error) => {
-        throw this.#endFailed(call, error);
-      },
-    };
-    this.#runner = new CallRunner({
       clock: this.#clock,
       supervisor: this.#supervisor,
-      admission: this.#admission,
-      counters: this.#counters,
-      owner: this.#owner,
+      sleepWatch: this.#sleepWatch,
+      events: {
+        onCircuitOpened: (error, forMs) => {
+          this.noteError(error);
+          events.onCircuitOpened(error, forMs);
+        },
+        onCircuitClosed: () => events.onCircuitClosed(),
+        onEnded: () => this.#onEnded?.(),
+      },
     });
   }
 
@@ -147,17 +125,12 @@ export class Connection {
   }
 
   get latencyMs(): number | undefined {
-    return this.#latencyMs;
+    return this.#calls.latencyMs;
   }
 
   get counts(): ConnectionCounts {
     return {
-      calls: this.#calls,
-      succeeded: this.#succeeded,
-      failed: this.#failed,
-      inFlight: this.#inFlight - this.#admission.limiter.queuedCount,
-      queued: this.#admission.limiter.queuedCount,
-      replays: this.#counters.replays,
+      ...this.#calls.counts,
       ...this.#supervisor.counts,
       reconnects: this.#reconnects,
     };
@@ -165,7 +138,7 @@ export class Connection {
 
   /** Whether calls are sent at all: see `breaker` in the options. */
   get circuit(): CircuitState {
-    return this.#admission.breaker.state;
+    return this.#calls.admission.breaker.state;
   }
 
   /** Aborted when it is closed for good, with the error that says so. */
@@ -175,7 +148,7 @@ export class Connection {
 
   /** One attempt, shared by all who ask; rejects with its error. Later attempts go on by themselves. */
   async connect(signal?: AbortSignal): Promise<void> {
-    this.#admission.reset();
+    this.#calls.admission.reset();
     await this.#supervisor.connect(signal);
   }
 
@@ -194,7 +167,7 @@ export class Connection {
     asker: Asker = NOBODY,
   ): Promise<object> {
     return this.#interceptors.isEmpty
-      ? this.#ask(method, params, options, asker, asker.tool)
+      ? this.#calls.ask(method, params, options, asker, asker.tool)
       : this.#askThrough(method, params, options, asker);
   }
 
@@ -210,7 +183,8 @@ export class Connection {
       method,
       params: params as JsonObject | undefined,
       tool,
-      options,
+      // Theirs to write into: the caller's own is one for many calls, perhaps.
+      options: { ...options },
     };
     // From the first time that it is sent: a person who is asked before is not waited for when all ends.
     let isUnderWay = false;
@@ -221,7 +195,7 @@ export class Connection {
         isUnderWay = true;
         // What is believed of one tool does not hold for another.
         const isSame = sent?.["name"] === tool?.name;
-        return this.#ask(method, sent, how, { onContinued }, isSame ? tool : undefined);
+        return this.#calls.ask(method, sent, how, { onContinued }, isSame ? tool : undefined);
       },
       onContinued,
       this.closed,
@@ -232,76 +206,6 @@ export class Connection {
       this.#onEnded?.();
     });
     return ended.then((answer) => asker.finish?.(answer) ?? answer);
-  }
-
-  #ask(
-    method: string,
-    params: object | undefined,
-    options: CallOptions,
-    asker: Asker,
-    tool: Tool | undefined,
-  ): Promise<object> {
-    const startedAt = this.#clock.now();
-    const call = new Call(this.#owner, method, params, options, asker, tool, startedAt);
-    this.#calls += 1;
-    this.#sleepWatch.look(startedAt);
-    return this.#admission.tryEnter(method) ? this.#run(call) : this.#runLater(call);
-  }
-
-  #run(call: Call): Promise<object> {
-    const { turnAt } = call;
-    if (!this.#admission.breaker.tryPass(turnAt)) return this.#refuse(call);
-    this.#admission.budget.onCall(turnAt);
-    try {
-      return this.#runner.run(call);
-    } catch (error) {
-      // What cannot even be put together (a getter that throws) is a failed call like any other.
-      return Promise.reject(this.#endFailed(call, error) as Error);
-    }
-  }
-
-  #runLater(call: Call): Promise<object> {
-    return new Promise((resolve, reject) => {
-      call.resolve = resolve;
-      call.reject = reject;
-      this.#admission.enter(call);
-    });
-  }
-
-  #onPlace(call: Call): void {
-    call.turnAt = this.#clock.now();
-    void this.#run(call).then(call.resolve, call.reject);
-  }
-
-  #onResult(call: Call, result: object): object | Promise<object> {
-    this.#admission.onAnswer();
-    this.#succeeded += 1;
-    const tookMs = this.#clock.now() - call.startedAt;
-    const mean = this.#latencyMs ?? tookMs;
-    this.#latencyMs = mean + (tookMs - mean) * LATENCY_WEIGHT;
-    this.#admission.leave(call.method);
-    this.#onEnded?.();
-    return call.asker.finish === undefined ? result : call.asker.finish(result);
-  }
-
-  #endFailed(call: Call, error: unknown): unknown {
-    this.#admission.breaker.onNothing(call.turnAt);
-    this.#admission.leave(call.method);
-    return this.#countFailed(error);
-  }
-
-  /** The breaker says no: it is no probe that has ended, and must not end one. */
-  #refuse({ method, options, tool }: Call): Promise<never> {
-    const { signal } = options;
-    const error = signal?.aborted ? signal.reason : this.#admission.circuitOpen(method, tool?.name);
-    this.#admission.leave(method);
-    return Promise.reject(this.#countFailed(error) as Error);
-  }
-
-  #countFailed(error: unknown): unknown {
-    this.#failed += 1;
-    this.#onEnded?.();
-    return error;
   }
 
   /** Sent again, once, if the server had forgotten the session: it did not take it then. */
@@ -362,7 +266,7 @@ export class Connection {
   /** Lets calls in flight end, at most `drainMs`, and then ends everything. Never rejects. */
   async close(drainMs: number): Promise<void> {
     this.#supervisor.drain();
-    this.#admission.close();
+    this.#calls.admission.close();
     if (!this.#isIdle && drainMs > 0) {
       const idle = new AbortController();
       const earlier = this.#onEnded;
@@ -375,12 +279,8 @@ export class Connection {
     await this.#supervisor.close();
   }
 
-  get #inFlight(): number {
-    return this.#calls - this.#succeeded - this.#failed;
-  }
-
   get #isIdle(): boolean {
-    return this.#inFlight === 0 && this.#intercepted === 0;
+    return this.#calls.openCount === 0 && this.#intercepted === 0;
   }
 
   #describe(): void {

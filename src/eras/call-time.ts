@@ -4,7 +4,7 @@ import { withEither } from "../core/abort.ts";
 import { withLimit } from "../core/limit.ts";
 import { McpTimeoutError } from "../core/errors.ts";
 import { describeRequest } from "../jsonrpc/pending.ts";
-import type { CallLimits } from "../jsonrpc/run-call.ts";
+import type { CallLimits } from "../jsonrpc/running-call.ts";
 import type { EraHost, EraRequest } from "./era.ts";
 
 export class CallTime {

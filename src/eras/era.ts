@@ -3,16 +3,14 @@
 import type { Clock } from "../core/clock.ts";
 import type { McpError } from "../core/errors.ts";
 import type { Peer } from "../jsonrpc/peer.ts";
-import type { Outbound, PeerRequest } from "../jsonrpc/pending.ts";
-import type { CallLimits } from "../jsonrpc/run-call.ts";
+import type { PeerRequest } from "../jsonrpc/pending.ts";
+import type { CallLimits } from "../jsonrpc/running-call.ts";
 import type { Transport } from "../jsonrpc/transport.ts";
-import type { RequestId } from "../jsonrpc/messages.ts";
 import type { ProtocolVersion } from "../spec/versions.ts";
 import type {
   Implementation,
   LogLevel,
   LogMessage,
-  Progress,
   ServerCapabilities,
   Tool,
 } from "../spec/types.ts";
@@ -64,38 +62,6 @@ export interface EraRequest extends Omit<
   readonly tool?: Tool | undefined;
   /** Outlives the attempts at one call. */
   readonly frame?: CallFrame | undefined;
-}
-
-/** A call as the peer is asked for it. A class: see jsonrpc/run-call.ts. */
-export class CallRequest implements PeerRequest {
-  readonly method: string;
-  readonly params: object | undefined;
-  readonly subject: string | undefined;
-  readonly id: RequestId | undefined;
-  readonly limits: CallLimits;
-  readonly signal: AbortSignal | undefined;
-  readonly onProgress: ((progress: Progress) => void) | undefined;
-  readonly cancel: "notify" | "close";
-  readonly outbound: Outbound | undefined;
-
-  constructor(
-    call: EraRequest,
-    params: object | undefined,
-    id: RequestId | undefined,
-    limits: CallLimits,
-    cancel: "notify" | "close",
-    outbound?: Outbound,
-  ) {
-    this.method = call.method;
-    this.params = params;
-    this.subject = call.subject;
-    this.id = id;
-    this.limits = limits;
-    this.signal = call.signal;
-    this.onProgress = call.onProgress;
-    this.cancel = cancel;
-    this.outbound = outbound;
-  }
 }
 
 /** What one call has come to, over all attempts at it: nobody else's business (7.28). */

@@ -21,7 +21,7 @@ import { isNotification, isRequest, METHOD_NOT_FOUND } from "./messages.ts";
 import { describeRequest, Pending } from "./pending.ts";
 import type { Outbound, PeerRequest, PendingOwner } from "./pending.ts";
 import { PendingTable } from "./pending-table.ts";
-import type { Abandoned, CallRules } from "./run-call.ts";
+import type { Abandoned, CallRules } from "./running-call.ts";
 import type { Exchange, ExchangeHandle, Transport, TransportSink } from "./transport.ts";
 
 export interface PeerOptions {
@@ -103,24 +103,24 @@ export class Peer implements TransportSink, PendingOwner {
     if (this.#closed !== undefined) return Promise.reject(this.#closed.forCall(method, "no"));
     const id = this.#useId(request.id);
     if (this.#pending.get(id) !== undefined) return Promise.reject(this.#idInUse(id, method));
-    return new Promise((resolve, reject) => this.#begin(id, request, resolve, reject));
+    let message: JsonRpcRequest;
+    try {
+      message = messageOf(id, request);
+    } catch (cause) {
+      return Promise.reject(this.#unsendable(method, cause));
+    }
+    return new Promise((resolve, reject) => this.#begin(message, request, resolve, reject));
   }
 
   #begin(
-    id: RequestId,
+    message: JsonRpcRequest,
     request: PeerRequest,
     resolve: (result: object) => void,
     reject: (error: Error) => void,
   ): void {
     const outbound = request.outbound ?? this.outbound;
-    const pending = new Pending(this, this.#rules, id, request, outbound, resolve, reject);
+    const pending = new Pending(this, this.#rules, message.id, request, outbound, resolve, reject);
     this.#pending.add(pending);
-    const params =
-      request.onProgress === undefined
-        ? request.params
-        : withProgressToken(request.params ?? {}, id);
-    const message: JsonRpcRequest = { jsonrpc: "2.0", id, method: request.method };
-    if (params !== undefined) message.params = params;
     this.#transmit(message, pending);
   }
 
@@ -371,6 +371,14 @@ export class Peer implements TransportSink, PendingOwner {
       { server, method, path: "params", cause },
     );
   }
+}
+
+/** Throws what a getter among the parameters throws. */
+function messageOf(id: RequestId, { method, params, onProgress }: PeerRequest): JsonRpcRequest {
+  const message: JsonRpcRequest = { jsonrpc: "2.0", id, method };
+  if (onProgress !== undefined) message.params = withProgressToken(params ?? {}, id);
+  else if (params !== undefined) message.params = params;
+  return message;
 }
 
 function withProgressToken(params: object, token: RequestId): object {

@@ -1,12 +1,12 @@
 // A request on its way: what was asked, what is known of it, who waits for it.
-// Hot path: one object per call, and no closures.
+// Hot path: one object per call.
 
 import type { McpError, Sent } from "../core/errors.ts";
 import { excerpt } from "../core/redact.ts";
 import type { Progress } from "../spec/types.ts";
 import type { RequestId } from "./messages.ts";
-import { RunningCall } from "./run-call.ts";
-import type { Abandoned, CallLimits, CallRules } from "./run-call.ts";
+import { RunningCall } from "./running-call.ts";
+import type { Abandoned, CallLimits, CallRules } from "./running-call.ts";
 import type { Exchange, ExchangeHandle, HeaderList, ResponseHead } from "./transport.ts";
 
 /** What the era adds to everything that is sent: nothing here, headers on HTTP. */

@@ -1,5 +1,5 @@
 // How much may be under way at once, and a bounded queue for those who wait: first come, first served.
-// Hot path under load: no timer, no Set and no closure for each who waits, but one timer for all of them.
+// Hot path under load: whoever waits is in the queue himself, and there is one timer for all of them.
 
 import { unwatchAbort, watchAbort } from "../core/abort.ts";
 import type { AbortWatch } from "../core/abort.ts";
@@ -13,7 +13,7 @@ export interface LimiterOptions {
   readonly queued: number;
 }
 
-/** Somebody who waits for a place: one of the two methods is called, once. */
+/** Somebody who waits for a place: one of the two methods is called, once. Neither may throw. */
 export abstract class Waiting extends ListItem {
   readonly signal: AbortSignal | undefined;
   /** Until when, on the clock, and what listens to the signal meanwhile; the limiter's. */
@@ -25,7 +25,7 @@ export abstract class Waiting extends ListItem {
     this.signal = signal;
   }
 
-  /** The place is there, and to be given back. Must not throw. */
+  /** The place is there, and to be given back. Called on the stack of whoever has left, and may leave itself. */
   abstract onPlace(): void;
   /** There is none: the limit has passed, the signal was aborted, or all were turned away. */
   abstract onRefused(error: unknown): void;
@@ -67,20 +67,25 @@ export class Limiter<W extends Waiting = Waiting> {
     return true;
   }
 
-  /** Waits for a place, no longer than `limitMs`. Whoever aborts, or waits too long, leaves nothing behind. */
+  /**
+   * Waits for a place, no longer than `limitMs`. Whoever aborts, or waits too long, leaves nothing behind.
+   *
+   * @throws {TypeError} if the signal is none; then nobody waits.
+   */
   enter(waiting: W, limitMs: number): void {
     const { signal } = waiting;
     if (signal?.aborted === true) return waiting.onRefused(signal.reason);
+    if (signal !== undefined) {
+      waiting.watch = watchAbort(signal, () => {
+        if (!LinkedList.remove(waiting)) return;
+        this.#onLeft(waiting);
+        waiting.onRefused(signal.reason);
+      });
+    }
     waiting.dueAt = this.#clock.now() + limitMs;
     this.#queue.add(waiting);
     this.#queued += 1;
     if (waiting.dueAt < this.#timerAt) this.#setTimer(waiting.dueAt);
-    if (signal === undefined) return;
-    waiting.watch = watchAbort(signal, () => {
-      LinkedList.remove(waiting);
-      this.#onLeft(waiting);
-      waiting.onRefused(signal.reason);
-    });
   }
 
   /** Gives a place back: to the one who has waited longest, if anybody waits. Hot path. */
@@ -89,16 +94,24 @@ export class Limiter<W extends Waiting = Waiting> {
     // Whoever gets it may give it back at once: a thousand who are refused must not stand on each other's stack.
     if (this.#isHandingOn) return;
     this.#isHandingOn = true;
-    for (; this.#free > 0; this.#free -= 1) {
-      const next = this.#queue.takeFirst();
-      if (next === undefined) {
-        this.#taken -= 1;
-        continue;
+    try {
+      while (this.#free > 0) {
+        this.#free -= 1;
+        this.#handOn();
       }
-      this.#onLeft(next);
-      next.onPlace();
+    } finally {
+      this.#isHandingOn = false;
     }
-    this.#isHandingOn = false;
+  }
+
+  #handOn(): void {
+    const next = this.#queue.takeFirst();
+    if (next === undefined) {
+      this.#taken -= 1;
+      return;
+    }
+    this.#onLeft(next);
+    next.onPlace();
   }
 
   /** Turns away all who wait. */

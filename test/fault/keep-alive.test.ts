@@ -194,6 +194,28 @@ describe("fault 8: servers that close by a rule, and do not say so", () => {
     },
   );
 
+  test.each([
+    [1, 8],
+    [1, 32],
+    [3, 8],
+    [20, 32],
+  ])(
+    "a socket for %d requests, %d calls at once: never twice, and few are in doubt",
+    async (requestsPerSocket, atOnce) => {
+      const server = await start({ requestsPerSocket });
+      const outcomes: Outcome[] = [];
+      let made = 0;
+      const lane = async (): Promise<void> => {
+        while (made < 1_000) outcomes.push(await call(server.pool, "work", `k${made++}`));
+      };
+      await Promise.all(Array.from({ length: atOnce }, lane));
+      check(outcomes, await server.counts());
+      // Half of them, if a socket is used again before the event loop has polled.
+      const doubtful = outcomes.filter(({ code }) => code !== undefined);
+      expect(doubtful.length).toBeLessThan(outcomes.length / 5);
+    },
+  );
+
   test.each([1, 3])(
     "a socket for %d requests: what may be repeated has its result",
     async (requestsPerSocket) => {

@@ -188,4 +188,23 @@ describe("fault 33: the stream is left open after the response", () => {
     expect(pool.status()[0]).toMatchObject({ state: "ready", counts: { inFlight: 0 } });
     expect(await pool.callTool("s__work")).toEqual(textOf("done"));
   });
+
+  test("the sockets that they hold for a moment are not those of other calls", async () => {
+    const open = gate();
+    const server = await serve({
+      tools: {
+        ...byHand((context) => {
+          startStream(context).write(sseEvent(toolResult(context, "done")));
+        }),
+        hold: { handler: () => open.opened },
+      },
+    });
+    const pool = await connected(server, { limits: { inFlight: 32 } });
+    await Promise.all(Array.from({ length: 32 }, () => pool.callTool("s__work")));
+    // As many as have places: none of them waits behind another.
+    const held = Array.from({ length: 32 }, () => pool.callTool("s__hold"));
+    await server.until(() => server.executionCount("hold") === 32);
+    open.open();
+    await Promise.all(held);
+  });
 });

@@ -46,6 +46,48 @@ function textOf({ content }: CallToolResult): string {
   return content.map((block) => (block.type === "text" ? block.text : "")).join("");
 }
 
+describe("what an interceptor is given", () => {
+  test("options of its own, to write into, whether its caller gave any or not", async () => {
+    const { server, pool } = await shop();
+    const options = Object.freeze({ totalTimeoutMs: 60_000 });
+    pool.use((request, next) => {
+      Object.assign(request.options, { meta: { seen: true } });
+      return next(request);
+    });
+    await pool.callTool("shop__pay", {});
+    await pool.callTool("shop__pay", {}, options);
+    await pool.call("shop", "tools/list");
+    const sent = [...server.requestsOf("tools/call"), ...server.requestsOf("tools/list").slice(1)];
+    expect(sent.map(({ body }) => body?.params?.["_meta"])).toEqual([
+      { seen: true },
+      { seen: true },
+      { seen: true },
+    ]);
+  });
+
+  test("a signal that is none makes a failed call, which is not sent later", async () => {
+    const hold = gate();
+    const server = await serve({ tools: { hold: { handler: () => hold.opened } } });
+    const pool = poolOf({ s: server }, { limits: { inFlight: 1, queued: 5 } });
+    await pool.connect();
+    pool.use((request, next) =>
+      request.params?.["arguments"] === WRONG
+        ? next({ ...request, options: { signal: { aborted: false } as AbortSignal } })
+        : next(request),
+    );
+    const first = pool.callTool("s__hold");
+    await server.until(() => server.executionCount("hold") === 1);
+    await expect(pool.callTool("s__hold", WRONG)).rejects.toThrow();
+    hold.open();
+    await first;
+    await pool.callTool("s__hold");
+    expect(server.executionCount("hold")).toBe(2);
+    expect(pool.status()[0]?.counts).toMatchObject({ inFlight: 0, queued: 0, failed: 1 });
+  });
+});
+
+const WRONG = { wrong: true };
+
 describe("approval (examples/approval.ts)", () => {
   test("denied: a result that the model can read, and nothing was run", async () => {
     const { server, pool } = await shop();

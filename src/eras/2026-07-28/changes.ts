@@ -5,7 +5,7 @@ import type { Timer } from "../../core/clock.ts";
 import { McpConnectionError, McpError, McpUnsupportedError } from "../../core/errors.ts";
 import { excerpt } from "../../core/redact.ts";
 import type { RequestId } from "../../jsonrpc/messages.ts";
-import { NO_LIMITS } from "../../jsonrpc/run-call.ts";
+import { NO_LIMITS } from "../../jsonrpc/running-call.ts";
 import { Backoff } from "../../resilience/backoff.ts";
 import type { ServerCapabilities } from "../../spec/types.ts";
 import { MAX_FAILURES, OPENING_MS, REOPEN, STABLE_MS } from "../change-pace.ts";

@@ -5,7 +5,7 @@ import { delay } from "../../core/clock.ts";
 import { McpProtocolError, McpResponseError, McpTimeoutError } from "../../core/errors.ts";
 import { HEADER_MISMATCH, UNSUPPORTED_VERSION } from "../../jsonrpc/messages.ts";
 import type { RequestId } from "../../jsonrpc/messages.ts";
-import type { CallLimits } from "../../jsonrpc/run-call.ts";
+import type { CallLimits } from "../../jsonrpc/running-call.ts";
 import type { StatelessVersion } from "../../spec/versions.ts";
 import { CallTime } from "../call-time.ts";
 import { mutualStateless, supportedOf } from "../classify.ts";

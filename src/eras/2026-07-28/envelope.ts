@@ -80,6 +80,12 @@ export class Envelope {
   }
 
   #named(method: string, params: object | undefined): HeaderList {
+    if (method === "tools/call") {
+      // First, and apart from the table: most requests are calls of a tool that was called before.
+      const tool = (params as { name?: unknown } | undefined)?.name;
+      const kept = typeof tool === "string" ? this.#byTool.get(tool) : undefined;
+      if (kept !== undefined) return kept;
+    }
     const key = Object.hasOwn(NAMED_BY, method) ? NAMED_BY[method] : undefined;
     const name: unknown = key === undefined ? undefined : Reflect.get(params ?? {}, key);
     if (typeof name !== "string") return this.#plain(method);

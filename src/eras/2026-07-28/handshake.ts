@@ -2,7 +2,7 @@
 // https://modelcontextprotocol.io/specification/2026-07-28/server/discover
 
 import type { RequestId } from "../../jsonrpc/messages.ts";
-import type { CallLimits } from "../../jsonrpc/run-call.ts";
+import type { CallLimits } from "../../jsonrpc/running-call.ts";
 import type { DiscoverResult, Implementation, ServerCapabilities } from "../../spec/types.ts";
 import type { EraHost } from "../era.ts";
 import { TASKS_EXTENSION } from "./envelope.ts";

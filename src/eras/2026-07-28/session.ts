@@ -19,7 +19,7 @@ import {
 import { LOG_LEVELS } from "../../spec/types.ts";
 import { PING_MS } from "../change-pace.ts";
 import type { RequestId } from "../../jsonrpc/messages.ts";
-import type { CallLimits } from "../../jsonrpc/run-call.ts";
+import type { CallLimits } from "../../jsonrpc/running-call.ts";
 import type {
   DiscoverResult,
   Implementation,
@@ -29,8 +29,8 @@ import type {
 } from "../../spec/types.ts";
 import type { StatelessVersion } from "../../spec/versions.ts";
 import { isDiscoverResult } from "../classify.ts";
-import { CallRequest } from "../era.ts";
 import type { EraHost, EraRequest, EraSession, ListKind } from "../era.ts";
+import { CallRequest } from "./call-request.ts";
 import { ChangeSubscription } from "./changes.ts";
 import { converse } from "./conversation.ts";
 import type { Line } from "./conversation.ts";

@@ -44,6 +44,8 @@ export class ToolHeaders {
    */
   of(call: EraRequest): HeaderList {
     if (call.method !== "tools/call") return NO_HEADERS;
+    // Of most servers no tool has annotations.
+    if (this.#wasListed && this.#plans.size === 0 && this.#invalid.size === 0) return NO_HEADERS;
     const { name, arguments: args } = (call.params ?? {}) as {
       name?: unknown;
       arguments?: unknown;

@@ -3,55 +3,60 @@
 
 import type { Dispatcher } from "undici";
 
-/** Sockets beyond those for calls: what cancels a call, or answers for it, must not wait for one to end. */
-const SPARE_SOCKETS = 16;
-
-/**
- * These take turns: a call that follows the last at once takes the other one. That the server closes the one it has
- * just answered on may not be known yet, and the call would be lost there.
- */
-const TURN_TAKERS = 2;
-
 /**
  * So often in all a call that follows the last at once waits for its socket instead of opening the second: as often as
  * a handshake and the first list need it. Of very many servers most are never asked anything else.
  */
 const MAX_PAUSES = 3;
 
-/** What a call is sent over. A class, because one is made for each socket and looked at for each call. */
+/** A request that is to be sent. */
+export interface Sender {
+  /** Its answer is a stream that stays open, over a socket of its own. */
+  readonly isLongLived: boolean;
+  /** It may be over meanwhile, and is then not sent. */
+  sendUnlessOver(): void;
+}
+
+/** What a call is sent over. A class, because it is looked at for each call. */
 export class CallSocket {
   readonly dispatcher: Dispatcher;
-  /** Waits for a turn of the event loop before it is used again; the others do not. */
-  readonly takesTurns: boolean;
   /**
-   * - `busy`: taken · `answered`: the call has its answer and ends at once, or has ended in this turn of the event loop
-   * - `shared`: for any number of calls, never given back · `retired`: no call takes it any more
+   * - `busy`: taken · `answered`: its call has the answer, and ends at once
+   * - `resting`: given back, and the event loop has not polled since · `free`
+   * - `shared`: for any number of calls, which do not give it back · `retired`: no call takes it any more
    */
-  state: "free" | "busy" | "answered" | "shared" | "retired";
+  state: "busy" | "answered" | "resting" | "free" | "shared" | "retired";
 
-  constructor(dispatcher: Dispatcher, state: "busy" | "shared", takesTurns: boolean = false) {
+  constructor(dispatcher: Dispatcher, state: "busy" | "shared") {
     this.dispatcher = dispatcher;
     this.state = state;
-    this.takesTurns = takesTurns;
   }
 }
 
 export interface CallSocketsOptions {
-  /** Calls under way at once. */
-  readonly callCount: number;
-  /** For so many connections at the most; one: a single socket. May throw. */
-  readonly create: (connections: number) => Dispatcher;
-  /** Whether each call beyond the first two has a socket of its own; otherwise they share a dispatcher for all. */
-  readonly areSingle: boolean;
+  /** Sockets at the most. */
+  readonly count: number;
+  /** Makes one. May throw. */
+  readonly create: () => Dispatcher;
+  /** Makes what all calls share that are too many for those. Without it they wait. */
+  readonly createShared?: (() => Dispatcher) | undefined;
 }
 
 export class CallSockets {
   readonly #options: CallSocketsOptions;
-  readonly #takers: CallSocket[] = [];
-  /** The last one that was given back first: those that are not needed grow old, and are closed. */
+  #all: CallSocket[] = [];
+  /** The last one first: those that are not needed grow old, and are closed. */
   readonly #free: CallSocket[] = [];
-  /** All but the turn-takers. */
-  readonly #others: CallSocket[] = [];
+  /**
+   * Given back in this turn of the event loop, and in the last. A call that follows at once takes another socket, if
+   * need be a new one: that the server closes the one it has just answered on is not known before the event loop polls,
+   * and the call would be lost there. Two turns, because the first may end before the poll.
+   */
+  #resting: CallSocket[] = [];
+  #rested: CallSocket[] = [];
+  #isTurning = false;
+  /** Those for whom there was none, first come first served; some may be over. */
+  #waiting: Sender[] = [];
   #shared: CallSocket | undefined;
   #pauses = 0;
 
@@ -59,24 +64,24 @@ export class CallSockets {
     this.#options = options;
   }
 
-  /** For one call; `release` it when the call is over. */
-  acquire(): CallSocket {
-    for (const taker of this.#takers) {
-      if (taker.state !== "free") continue;
-      taker.state = "busy";
-      return taker;
+  /** For one call, which gives it back. Undefined: there is none, and `sender` is told to send when there is. */
+  acquire(sender: Sender): CallSocket | undefined {
+    const free = this.#free.pop();
+    if (free !== undefined) {
+      free.state = "busy";
+      return free;
     }
-    if (this.#takers.length < TURN_TAKERS) return this.#open(this.#takers, true);
-    const last = this.#free.pop();
-    if (last !== undefined) {
-      last.state = "busy";
-      return last;
+    const { count, create, createShared } = this.#options;
+    if (this.#all.length < count) {
+      const socket = new CallSocket(create(), "busy");
+      this.#all.push(socket);
+      return socket;
     }
-    const { callCount, areSingle } = this.#options;
-    // As many as calls: those that wait for a turn are none that a call could take.
-    return areSingle && this.#others.length < callCount
-      ? this.#open(this.#others, false)
-      : this.#share();
+    if (createShared !== undefined) {
+      return (this.#shared ??= new CallSocket(createShared(), "shared"));
+    }
+    this.#waiting.push(sender);
+    return undefined;
   }
 
   /** The call has its answer, and will soon be over. */
@@ -86,48 +91,76 @@ export class CallSockets {
 
   release(socket: CallSocket): void {
     if (socket.state === "shared" || socket.state === "retired") return;
-    if (socket.takesTurns) {
-      socket.state = "answered";
-      setImmediate(free, socket);
-    } else {
-      socket.state = "free";
-      this.#free.push(socket);
-    }
+    socket.state = "resting";
+    this.#resting.push(socket);
+    this.#turn();
+  }
+
+  /**
+   * The call failed, or was aborted: no other one takes this. undici may open a socket anew for the call that is over,
+   * and after a certificate of another host it holds that call to be under way for ever.
+   */
+  discard(socket: CallSocket): void {
+    if (socket.state === "shared" || socket.state === "retired") return;
+    socket.state = "retired";
+    this.#all.splice(this.#all.indexOf(socket), 1);
+    // Not from inside undici, which reports the failure.
+    queueMicrotask(() => socket.dispatcher.destroy(null, () => {}));
+    if (this.#waiting.length > 0) this.#turn();
   }
 
   /** Whether a call had better wait a moment for the only socket that is open. */
   takePause(): boolean {
-    if (this.#takers.length !== 1 || this.#pauses === MAX_PAUSES) return false;
-    if (this.#takers[0]?.state !== "answered") return false;
+    const [only] = this.#all;
+    if (only === undefined || this.#all.length > 1 || this.#pauses === MAX_PAUSES) return false;
+    if (only.state !== "answered" && only.state !== "resting") return false;
     this.#pauses += 1;
     return true;
   }
 
-  /** Takes all of them out: whoever has one may still use it. */
+  /** Takes all of them out, for whoever has one to use to the end. */
   retire(): Dispatcher[] {
-    const all = [...this.#takers.splice(0), ...this.#others.splice(0)];
+    const all = this.#all;
     if (this.#shared !== undefined) all.push(this.#shared);
+    this.#all = [];
     this.#shared = undefined;
     this.#free.length = 0;
     for (const socket of all) socket.state = "retired";
+    if (this.#waiting.length > 0) this.#turn();
     return all.map(({ dispatcher }) => dispatcher);
   }
 
-  #open(sockets: CallSocket[], takesTurns: boolean): CallSocket {
-    const socket = new CallSocket(this.#options.create(1), "busy", takesTurns);
-    sockets.push(socket);
-    return socket;
+  #turn(): void {
+    if (this.#isTurning) return;
+    this.#isTurning = true;
+    setImmediate(endTurn, this);
   }
 
-  #share(): CallSocket {
-    if (this.#shared !== undefined) return this.#shared;
-    const { callCount, areSingle, create } = this.#options;
-    const rest = SPARE_SOCKETS - TURN_TAKERS;
-    return (this.#shared = new CallSocket(create(areSingle ? rest : callCount + rest), "shared"));
+  /** For `endTurn`: those that have rested are free, and whoever waits is served. */
+  endTurn(): void {
+    this.#isTurning = false;
+    const rested = this.#rested;
+    for (const socket of rested) {
+      if (socket.state !== "resting") continue;
+      socket.state = "free";
+      this.#free.push(socket);
+    }
+    rested.length = 0;
+    this.#rested = this.#resting;
+    this.#resting = rested;
+    if (this.#rested.length > 0) this.#turn();
+    if (this.#waiting.length > 0) this.#serve();
+  }
+
+  /** Those for whom there is still none wait again, in the same order. */
+  #serve(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const sender of waiting) sender.sendUnlessOver();
   }
 }
 
-/** One function for all calls: a closure for each would be garbage on the hot path. */
-function free(socket: CallSocket): void {
-  if (socket.state === "answered") socket.state = "free";
+/** One function for all: a closure for each would be garbage on the hot path. */
+function endTurn(sockets: CallSockets): void {
+  sockets.endTurn();
 }

@@ -6,9 +6,9 @@ import type { IncomingHttpHeaders } from "undici/types/header.js";
 import type { HeaderSource } from "./answer-headers.ts";
 
 /**
- * The handler that undici 7 itself calls. One of the form that it documents is wrapped into one of this, at two more
- * objects and a reading of all headers for each request: a tenth of all that a call costs (measured on Node 20).
- * undici 8 knows the documented form only.
+ * The form of handler that undici 7 has inside. It wraps every handler of the documented form, at two more objects and a
+ * reading of all headers for each request: a tenth of all that a call costs (measured on Node 20). undici 8 knows the
+ * documented form only.
  */
 export interface DirectHandler {
   /** The request is about to be written; what this throws drops it unwritten. */

@@ -1,5 +1,6 @@
 // A stream opened by GET: to listen, to resume, and the one of HTTP+SSE. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#listening-for-messages-from-the-server
 
+import type { Dispatcher } from "undici";
 import type { McpError } from "../../core/errors.ts";
 import type { HeaderList } from "../../jsonrpc/transport.ts";
 import type { HttpContext } from "./context.ts";
@@ -43,6 +44,10 @@ export class EventStream extends HttpRequest {
     this.reader = new EventReader(owner, context.messageBytes, lastEventId);
   }
 
+  override get isLongLived(): boolean {
+    return true;
+  }
+
   open(): void {
     this.run();
   }
@@ -52,8 +57,8 @@ export class EventStream extends HttpRequest {
     this.linger();
   }
 
-  protected dispatch(origin: string, path: string): void {
-    this.ownSockets.dispatch(
+  protected dispatch(dispatcher: Dispatcher, origin: string, path: string): void {
+    dispatcher.dispatch(
       {
         origin,
         path,

@@ -26,13 +26,13 @@ export interface HttpTransportOptions {
   readonly url: URL;
   /** The user's own; those that belong to the protocol or the connection are dropped. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The user's undici dispatcher, used for everything and never closed. Default: pools of our own. */
+  /** The user's undici dispatcher, used for everything and never closed. Default: sockets of our own. */
   readonly dispatcher?: Dispatcher | undefined;
   readonly clock: Clock;
   readonly limits: {
     /** Longest message: bytes of a JSON body, also after decompression; UTF-16 units of a stream's event. */
     readonly messageBytes: number;
-    /** Calls under way at once, which is as many sockets. */
+    /** Calls under way at once. */
     readonly inFlight: number;
   };
   readonly timeouts: {

@@ -1,6 +1,7 @@
 // The keep-alive race: when a request is written, lest it be lost on a socket whose end is on its way.
 // Hot path: most requests are written at once.
 
+import type { Sender } from "./call-sockets.ts";
 import type { HttpContext } from "./context.ts";
 
 /** A server that was not heard of for longer may have closed its idle sockets meanwhile, milliseconds. */
@@ -12,15 +13,10 @@ const QUIET_MS = 0.25;
  */
 const PAUSE_MS = 1;
 
-export interface Sender {
-  /** Called once, unless the process ends before. */
-  sendUnlessOver(): void;
-}
-
-/** Has it sent: now, or after a look at what has arrived. */
+/** Has the request sent: now, or after a look at what has arrived. */
 export function sendInTime({ clock, sockets, heardAt }: HttpContext, sender: Sender): void {
   const quietMs = clock.now() - heardAt;
-  if (sockets.takePause()) setTimeout(look, PAUSE_MS, sender);
+  if (!sender.isLongLived && sockets.takePause()) setTimeout(look, PAUSE_MS, sender);
   else if (quietMs > QUIET_MS && quietMs < Infinity) look(sender);
   else sender.sendUnlessOver();
 }

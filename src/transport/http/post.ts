@@ -1,6 +1,7 @@
 // One message by POST and its answer: JSON, a stream, or an acknowledgement. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server
 // Hot path, over HTTP.
 
+import type { Dispatcher } from "undici";
 import { McpConnectionError, McpProtocolError, type McpError } from "../../core/errors.ts";
 import { excerpt } from "../../core/redact.ts";
 import type { JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
@@ -31,6 +32,10 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
     this.run();
   }
 
+  override get isLongLived(): boolean {
+    return this.#exchange.isLongLived === true;
+  }
+
   override close(): void {
     super.close();
     this.#resumption?.close();
@@ -42,8 +47,8 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
     if (deliverEvent(this.context, this.rpcMethod, data, this.#exchange, this.#id)) this.linger();
   }
 
-  protected dispatch(origin: string, path: string): void {
-    (this.#exchange.isLongLived === true ? this.ownSockets : this.callSocket).dispatch(
+  protected dispatch(dispatcher: Dispatcher, origin: string, path: string): void {
+    dispatcher.dispatch(
       {
         origin,
         path,

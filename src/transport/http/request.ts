@@ -7,14 +7,13 @@ import { McpProtocolError, type McpError } from "../../core/errors.ts";
 import { AnswerHeaders, NO_HEADERS } from "./answer-headers.ts";
 import type { HeaderSource } from "./answer-headers.ts";
 import { decodeBody } from "./body.ts";
-import type { CallSocket } from "./call-sockets.ts";
+import type { CallSocket, Sender } from "./call-sockets.ts";
 import { Closable } from "./context.ts";
 import type { HttpContext } from "./context.ts";
 import { DocumentedHandler } from "./documented-handler.ts";
 import type { DirectHandler } from "./documented-handler.ts";
 import type { EventReader } from "./event-reader.ts";
 import { sendInTime } from "./keep-alive.ts";
-import type { Sender } from "./keep-alive.ts";
 import { errorFromNodeReason } from "./node-error.ts";
 import { ERROR_BODY_BYTES } from "./status.ts";
 
@@ -56,6 +55,8 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
   #redirects = 0;
   #ownSockets: Dispatcher | undefined;
   #callSocket: CallSocket | undefined;
+  /** Its socket is gone, or was never there. */
+  #isBroken = false;
 
   constructor(context: HttpContext, url: URL) {
     super();
@@ -67,7 +68,7 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
   /** JSON-RPC method under way, for errors. */
   protected abstract readonly rpcMethod: string | undefined;
   /** Hands the request for `path` to undici; called again for a redirect. May throw. */
-  protected abstract dispatch(origin: string, path: string): void;
+  protected abstract dispatch(dispatcher: Dispatcher, origin: string, path: string): void;
   /** The head of the final answer: calls one of `readMessage`, `readExcerpt`, `readEvents`, `drain`. */
   protected abstract onAnswer(): void;
   /** The body that `readMessage` or `readExcerpt` asked for. The request is over. */
@@ -82,14 +83,9 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
   /** Nothing more happens on the wire. */
   protected onOver(): void {}
 
-  /** Sockets of its own, for a stream that stays open; given back when the request is over. */
-  protected get ownSockets(): Dispatcher {
-    return (this.#ownSockets ??= this.context.sockets.acquireStream());
-  }
-
-  /** Of the sockets for calls; given back when the request is over. */
-  protected get callSocket(): Dispatcher {
-    return (this.#callSocket ??= this.context.sockets.acquireCall()).dispatcher;
+  /** Its answer is a stream that stays open: it goes over a socket of its own, not one of those for calls. */
+  get isLongLived(): boolean {
+    return false;
   }
 
   /** What is handed to the dispatcher. */
@@ -217,6 +213,7 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
 
   onError(reason: unknown): void {
     const stage = this.#stage;
+    this.#isBroken = true;
     if (stage === "over") return this.#releaseCall();
     if (stage === "lingering") {
       this.#end(false);
@@ -244,23 +241,34 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     this.#fail(error, false);
   }
 
-  /** For `run`: the first time, and the time is right. */
+  /** For `run`, when the time is right, and for those who have a socket again. */
   sendUnlessOver(): void {
     if (this.#stage !== "over") this.#send();
   }
 
   #send(): void {
     try {
-      this.dispatch(this.context.origin, this.#path);
+      const dispatcher = this.#takeDispatcher();
+      // Otherwise it is told when there is one.
+      if (dispatcher !== undefined) this.dispatch(dispatcher, this.context.origin, this.#path);
     } catch (reason) {
       // A proxy environment that is no URL, or a user's dispatcher that throws.
       this.onError(reason);
     }
   }
 
+  #takeDispatcher(): Dispatcher | undefined {
+    const { sockets } = this.context;
+    if (this.isLongLived) return (this.#ownSockets ??= sockets.acquireStream());
+    this.#callSocket ??= sockets.acquireCall(this);
+    return this.#callSocket?.dispatcher;
+  }
+
   #follow(): boolean {
     const location = this.answerHeaders.first("location");
     if (location === undefined || this.#redirects >= MAX_REDIRECTS) return false;
+    // Of several it cannot be known which is meant.
+    if (location !== this.answerHeaders.all("location")) return false;
     if (!URL.canParse(location, this.#url.href)) return false;
     const target = new URL(location, this.#url);
     // Credentials travel in the headers: they go to the configured origin and nowhere else.
@@ -278,6 +286,7 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     if (isAborted) {
       // Its error report must not reach the request that follows.
       this.#stage = "over";
+      this.#isBroken = true;
       abort?.(ABANDONED);
     }
     this.#abort = undefined;
@@ -357,9 +366,13 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     this.#stage = "over";
     if (stage === "lingering") this.context.linger.delete(this);
     else LinkedList.remove(this);
-    this.#takeBody();
+    this.#chunk = undefined;
+    this.#moreChunks = undefined;
     this.#reader?.stop();
-    if (isAborted) this.#abort?.(ABANDONED);
+    if (isAborted) {
+      this.#isBroken = true;
+      this.#abort?.(ABANDONED);
+    }
     this.#abort = undefined;
     const own = this.#ownSockets;
     this.#ownSockets = undefined;
@@ -372,7 +385,11 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
 
   #releaseCall(): void {
     const socket = this.#callSocket;
+    const isBroken = this.#isBroken;
     this.#callSocket = undefined;
-    if (socket !== undefined) this.context.sockets.releaseCall(socket);
+    this.#isBroken = false;
+    if (socket === undefined) return;
+    if (isBroken) this.context.sockets.discardCall(socket);
+    else this.context.sockets.releaseCall(socket);
   }
 }

@@ -1,5 +1,6 @@
 // DELETE of a session: asked once, any outcome is good. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management
 
+import type { Dispatcher } from "undici";
 import type { Timer } from "../../core/clock.ts";
 import type { HeaderList } from "../../jsonrpc/transport.ts";
 import type { HttpContext } from "./context.ts";
@@ -24,8 +25,8 @@ export class SessionEnd extends HttpRequest {
     this.#finish();
   }
 
-  protected dispatch(origin: string, path: string): void {
-    this.callSocket.dispatch(
+  protected dispatch(dispatcher: Dispatcher, origin: string, path: string): void {
+    dispatcher.dispatch(
       {
         origin,
         path,

@@ -3,9 +3,19 @@
 // Hot path: `acquireCall`.
 
 import { Socket } from "node:net";
-import { buildConnector, Client, EnvHttpProxyAgent, errors, Pool, type Dispatcher } from "undici";
+import { buildConnector, Client, EnvHttpProxyAgent, errors, type Dispatcher } from "undici";
 import { CallSocket, CallSockets } from "./call-sockets.ts";
+import type { Sender } from "./call-sockets.ts";
 import { namesProxy } from "./proxy-environment.ts";
+
+/** Sockets beyond those for calls: what cancels a call, or answers for it, must not wait for one to end. */
+const SPARE_SOCKETS = 16;
+
+/**
+ * Behind a proxy each of undici's clients is two agents and what they hold: two take turns, so that a call that follows
+ * the last at once has another socket, and all beyond them share one agent.
+ */
+const PROXIED_SOCKETS = 2;
 
 /** A socket is closed after being idle for so long, unless the server says how long it keeps it. Milliseconds. */
 const IDLE_MS = 4_000;
@@ -18,7 +28,7 @@ export interface SocketOptions {
   /** The user's: used for everything and never closed. */
   readonly dispatcher: Dispatcher | undefined;
   readonly connectMs: number;
-  /** Calls under way at once; one more waits for a socket. Streams have no bound here. */
+  /** Calls under way at once. Streams have no bound here. */
   readonly callCount: number;
 }
 
@@ -32,6 +42,8 @@ export class Sockets {
   readonly #calls: CallSockets;
   /** The user's, for every call. */
   readonly #given: CallSocket | undefined;
+  /** Nothing stands between us and the server. */
+  readonly #isDirect: boolean;
   /** What comes later than that would open sockets that nobody closes. */
   #isDestroyed = false;
 
@@ -47,26 +59,40 @@ export class Sockets {
     };
     const { dispatcher, url, callCount } = options;
     if (dispatcher !== undefined) this.#given = new CallSocket(dispatcher, "shared");
-    this.#calls = new CallSockets({
-      callCount,
-      create: (connections) => this.#create(connections),
-      areSingle: isDirect(url),
-    });
+    this.#isDirect = isLoopback(url.hostname) || !namesProxy();
+    const count = callCount + SPARE_SOCKETS;
+    const create = (): Dispatcher => this.#create();
+    this.#calls = new CallSockets(
+      this.#isDirect
+        ? { count, create }
+        : {
+            count: PROXIED_SOCKETS,
+            create,
+            createShared: () => this.#createProxied(count - PROXIED_SOCKETS),
+          },
+    );
   }
 
   /**
-   * For one call; `releaseCall` when it is over.
+   * For one call; `releaseCall` or `discardCall` when it is over. Undefined: there is none, and `sender` is told to send
+   * when there is.
    *
    * @throws if the proxy environment holds no valid URL.
    */
-  acquireCall(): CallSocket {
+  acquireCall(sender: Sender): CallSocket | undefined {
     if (this.#given !== undefined) return this.#given;
     if (this.#isDestroyed) throw new errors.ClientDestroyedError();
-    return this.#calls.acquire();
+    return this.#calls.acquire(sender);
   }
 
+  /** The call has ended in good order. */
   releaseCall(socket: CallSocket): void {
     this.#calls.release(socket);
+  }
+
+  /** The call failed, or was aborted. */
+  discardCall(socket: CallSocket): void {
+    this.#calls.discard(socket);
   }
 
   /** See {@link CallSockets}. */
@@ -88,7 +114,7 @@ export class Sockets {
     const { dispatcher } = this.#options;
     if (dispatcher !== undefined) return dispatcher;
     if (this.#isDestroyed) throw new errors.ClientDestroyedError();
-    const own = this.#create(1);
+    const own = this.#create();
     this.#streams.add(own);
     return own;
   }
@@ -123,9 +149,24 @@ export class Sockets {
     await Promise.all(Array.from(this.#sockets, destroySocket));
   }
 
-  #create(connections: number): Dispatcher {
-    const { url, connectMs } = this.#options;
-    const options = {
+  /** One socket. */
+  #create(): Dispatcher {
+    if (!this.#isDirect) return this.#createProxied(1);
+    return new Client(this.#options.url.origin, this.#clientOptions());
+  }
+
+  #createProxied(connections: number): Dispatcher {
+    const { connectMs } = this.#options;
+    return new EnvHttpProxyAgent({
+      ...this.#clientOptions(),
+      connections,
+      proxyTls: { timeout: connectMs },
+      requestTls: { timeout: connectMs },
+    });
+  }
+
+  #clientOptions(): Client.Options {
+    return {
       pipelining: 1,
       headersTimeout: 0,
       bodyTimeout: 0,
@@ -133,22 +174,7 @@ export class Sockets {
       keepAliveMaxTimeout: MAX_IDLE_MS,
       connect: this.#connect,
     };
-    if (isDirect(url)) {
-      if (connections === 1) return new Client(url.origin, options);
-      return new Pool(url.origin, { ...options, connections });
-    }
-    return new EnvHttpProxyAgent({
-      ...options,
-      connections,
-      proxyTls: { timeout: connectMs },
-      requestTls: { timeout: connectMs },
-    });
   }
-}
-
-/** Nothing stands between us and the server. */
-function isDirect({ hostname }: URL): boolean {
-  return isLoopback(hostname) || !namesProxy();
 }
 
 /** The hosts that no proxy can reach for us; the rule of Go's net/http. */

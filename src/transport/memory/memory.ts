@@ -43,7 +43,7 @@ export function createMemoryPair(): MemoryPair {
   };
 }
 
-/** One for all: a handle for each message would know its exchange, see jsonrpc/run-call.ts. */
+/** One for all: a handle for each message would know its exchange, see jsonrpc/running-call.ts. */
 const OVER: ExchangeHandle = { close() {} };
 
 class MemoryClient implements DuplexTransport {

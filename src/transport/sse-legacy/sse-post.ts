@@ -1,5 +1,6 @@
 // One message of HTTP+SSE: a POST whose body of an answer means nothing. https://modelcontextprotocol.io/specification/2024-11-05/basic/transports#http-with-sse
 
+import type { Dispatcher } from "undici";
 import type { McpError } from "../../core/errors.ts";
 import type { JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
 import type { Exchange, ExchangeHandle } from "../../jsonrpc/transport.ts";
@@ -37,8 +38,8 @@ export class SsePost extends HttpRequest implements ExchangeHandle {
     this.#isAnswered = true;
   }
 
-  protected dispatch(origin: string, path: string): void {
-    this.callSocket.dispatch(
+  protected dispatch(dispatcher: Dispatcher, origin: string, path: string): void {
+    dispatcher.dispatch(
       {
         origin,
         path,

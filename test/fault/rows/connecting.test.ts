@@ -1,6 +1,10 @@
 // No connection comes about: names that lead nowhere, addresses that do not answer, certificates that do not hold.
 
-import { spawn } from "node:child_process";
+import { fork, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { createServer as createHttpsServer } from "node:https";
 import { connect as connectSocket, createServer as createTcpServer } from "node:net";
 import type { AddressInfo, LookupFunction, Server, Socket } from "node:net";
@@ -199,5 +203,28 @@ describe("fault 4: a certificate that does not hold", () => {
     const error = await failure(pool.call("s", "tools/call", { name: "echo", arguments: {} }));
     expect(error).toMatchObject({ code: "CONNECTION_FAILED", sent: "no" });
     expect(seen).toEqual({ connections: 1, requests: 0 });
+  });
+
+  // undici holds the call that met it to be under way for ever, and all behind it wait.
+  test("of another host, for every call anew: each fails, and none waits for another", async () => {
+    const { url, seen } = await untrusted();
+    const folder = mkdtempSync(join(tmpdir(), "certificate-"));
+    onTestFinished(() => rmSync(folder, { recursive: true }));
+    const file = join(folder, "ca.pem");
+    writeFileSync(file, CERTIFICATE);
+    const child = fork(new URL("./wrong-host-child.ts", import.meta.url), [url], {
+      execArgv: ["--import", "tsx"],
+      env: { ...process.env, NODE_EXTRA_CA_CERTS: file },
+      silent: true,
+    });
+    onTestFinished(() => void child.kill("SIGKILL"));
+    let output = "";
+    child.stdout?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    child.stderr?.on("data", (chunk: Buffer) => (output += chunk.toString()));
+    await once(child, "close");
+    const messages = JSON.parse(output) as string[];
+    expect(messages).toHaveLength(5);
+    for (const message of messages) expect(message).toContain("ERR_TLS_CERT_ALTNAME_INVALID");
+    expect(seen).toEqual({ connections: 5, requests: 0 });
   });
 });

@@ -114,6 +114,33 @@ describe("the queue", () => {
     ]);
   });
 
+  test("one that throws when it gets its place does not stop those behind it", async () => {
+    const { limiter, enter } = setup(1, 3);
+    limiter.tryEnter();
+    class Failing extends Waiting {
+      onPlace(): void {
+        throw new Error("a bug");
+      }
+      onRefused(): void {}
+    }
+    limiter.enter(new Failing(undefined), LIMIT_MS);
+    const behind = enter();
+    expect(() => limiter.leave()).toThrow("a bug");
+    // The failing one has the place, as anybody has who was given it.
+    limiter.leave();
+    await behind;
+    limiter.leave();
+    expect([limiter.tryEnter(), limiter.tryEnter()]).toEqual([true, false]);
+  });
+
+  test("a signal that is none: nobody waits", () => {
+    const { limiter, enter } = setup(1, 3);
+    limiter.tryEnter();
+    const entering = enter({ aborted: false } as AbortSignal);
+    expect(limiter.queuedCount).toBe(0);
+    return expect(entering).rejects.toThrow(TypeError);
+  });
+
   test("who waits too long is told so at that moment, and who came later waits on", async () => {
     const { clock, limiter, enter } = setup(1, 2);
     limiter.tryEnter();

@@ -1,103 +1,193 @@
 import type { Dispatcher } from "undici";
-import { expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { CallSockets } from "../../../../src/transport/http/call-sockets.ts";
-import type { CallSocket } from "../../../../src/transport/http/call-sockets.ts";
+import type { CallSocket, Sender } from "../../../../src/transport/http/call-sockets.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** `made`: for how many connections each dispatcher is, in the order of making. */
-function setup(callCount: number, areSingle = true) {
-  const made: number[] = [];
-  const sockets = new CallSockets({
-    callCount,
-    areSingle,
-    create(connections) {
-      made.push(connections);
-      return { connections } as unknown as Dispatcher;
-    },
-  });
-  const acquire = (count: number): CallSocket[] =>
-    Array.from({ length: count }, () => sockets.acquire());
-  return { made, sockets, acquire };
+/** What is given back is free after that. */
+const rest = async (): Promise<void> => {
+  await turn();
+  await turn();
+};
+
+/** `made` and `destroyed`: the dispatchers, by the order in which they were made. */
+function setup(count: number, isShared = false) {
+  const made: Dispatcher[] = [];
+  const destroyed: number[] = [];
+  const create = (): Dispatcher => {
+    const index = made.length;
+    const dispatcher = { destroy: () => destroyed.push(index) } as unknown as Dispatcher;
+    made.push(dispatcher);
+    return dispatcher;
+  };
+  const sockets = new CallSockets({ count, create, createShared: isShared ? create : undefined });
+  const served: CallSocket[] = [];
+  /** One request; it takes a socket as soon as there is one for it. */
+  const send = (isOver: () => boolean = () => false): void => {
+    const sender: Sender = {
+      isLongLived: false,
+      sendUnlessOver() {
+        const socket = isOver() ? undefined : sockets.acquire(sender);
+        if (socket !== undefined) served.push(socket);
+      },
+    };
+    sender.sendUnlessOver();
+  };
+  const acquire = (): CallSocket => {
+    const before = served.length;
+    send();
+    const socket = served[before];
+    if (socket === undefined) throw new Error("no socket");
+    return socket;
+  };
+  const acquireAll = (calls: number): CallSocket[] => Array.from({ length: calls }, acquire);
+  return { made, destroyed, sockets, served, send, acquire, acquireAll };
 }
 
-test("one call after the other, each at once: two sockets take turns", () => {
-  const { made, sockets } = setup(4);
-  const first = sockets.acquire();
-  sockets.release(first);
-  const second = sockets.acquire();
-  expect(second).not.toBe(first);
-  sockets.release(second);
-  expect(made).toEqual([1, 1]);
-});
-
-test("the first two rest for a turn of the event loop, the others are used again at once", async () => {
+test("calls one after the other, each at once: three sockets take turns", async () => {
   const { made, sockets, acquire } = setup(4);
-  const [first, second, third] = acquire(3);
-  if (first === undefined || second === undefined || third === undefined) throw new Error();
-  for (const one of [first, second, third]) sockets.release(one);
-  expect(sockets.acquire()).toBe(third);
-  sockets.release(third);
-  await turn();
-  expect(acquire(3)).toEqual([first, second, third]);
-  expect(made).toEqual([1, 1, 1]);
-});
-
-test("of those that are free the last one used is the next: the others grow old", async () => {
-  const { sockets, acquire } = setup(8);
-  const all = acquire(6);
-  const others = all.slice(2);
-  for (const one of others) sockets.release(one);
-  expect(acquire(4)).toEqual(others.toReversed());
-});
-
-test("beyond a socket for each call they share what is left: 16 more in all", () => {
-  const { made, acquire } = setup(4);
-  const all = acquire(9);
-  expect(made).toEqual([1, 1, 1, 1, 1, 1, 14]);
-  expect(new Set(all.slice(6)).size).toBe(1);
-});
-
-test("behind a proxy all but the first two share one dispatcher", () => {
-  const { made, acquire } = setup(4, false);
-  acquire(9);
-  expect(made).toEqual([1, 1, 18]);
-});
-
-test("what was retired is taken by no call any more, also when it is given back", async () => {
-  const { made, sockets, acquire } = setup(4);
-  const old = acquire(4);
-  for (const one of old.slice(0, 2)) sockets.release(one);
-  expect(sockets.retire()).toHaveLength(4);
-  for (const one of old) sockets.release(one);
-  await turn();
-  const fresh = acquire(4);
-  expect(fresh.filter((one) => old.includes(one))).toEqual([]);
-  expect(made).toHaveLength(8);
-  expect(sockets.retire()).toHaveLength(4);
-});
-
-test("a pause is worth it three times, while the only socket is about to be free", async () => {
-  const { sockets } = setup(4);
-  expect(sockets.takePause()).toBe(false);
-  for (let round = 0; round < 3; round++) {
-    const socket = sockets.acquire();
-    expect(sockets.takePause()).toBe(false);
-    sockets.markAnswered(socket);
-    expect(sockets.takePause()).toBe(true);
-    sockets.release(socket);
+  const used: CallSocket[] = [];
+  for (let call = 0; call < 6; call++) {
+    const socket = acquire();
+    used.push(socket);
     await turn();
-    expect(sockets.takePause()).toBe(false);
+    sockets.release(socket);
   }
-  const socket = sockets.acquire();
-  sockets.release(socket);
-  expect(sockets.takePause()).toBe(false);
+  expect(made).toHaveLength(3);
+  for (const [index, socket] of used.entries()) expect(socket).not.toBe(used[index + 1]);
 });
 
-test("no pause once there are two", () => {
-  const { sockets, acquire } = setup(4);
-  const [first] = acquire(2);
-  if (first === undefined) throw new Error();
-  sockets.release(first);
-  expect(sockets.takePause()).toBe(false);
+test("what was given back rests until the event loop has polled", async () => {
+  const { made, sockets, acquire, acquireAll } = setup(8);
+  const all = acquireAll(3);
+  for (const one of all) sockets.release(one);
+  expect(all).not.toContain(acquire());
+  expect(made).toHaveLength(4);
+  await rest();
+  expect(new Set(acquireAll(3))).toEqual(new Set(all));
+  expect(made).toHaveLength(4);
+});
+
+test("the last one used is the next: those that are not needed grow old", async () => {
+  const { sockets, acquire, acquireAll } = setup(8);
+  const all = acquireAll(6);
+  for (const one of all) sockets.release(one);
+  await rest();
+  for (let call = 0; call < 4; call++) {
+    const socket = acquire();
+    expect(socket).toBe(all.at(-1));
+    sockets.release(socket);
+    await rest();
+  }
+});
+
+describe("when all are taken", () => {
+  test("those who wait are served in their order as sockets come free, whichever that are", async () => {
+    const { made, sockets, served, send, acquireAll } = setup(3);
+    const all = acquireAll(3);
+    for (let call = 0; call < 3; call++) send();
+    await rest();
+    expect([made.length, served.length]).toEqual([3, 3]);
+    for (const one of all.toReversed()) {
+      sockets.release(one);
+      await rest();
+    }
+    expect(served.slice(3)).toEqual(all.toReversed());
+  });
+
+  test("one that is over meanwhile takes none", async () => {
+    const { sockets, served, send, acquire } = setup(1);
+    const only = acquire();
+    let isOver = false;
+    send(() => isOver);
+    send();
+    isOver = true;
+    sockets.release(only);
+    await rest();
+    expect(served).toHaveLength(2);
+  });
+
+  test("the place of one that is discarded is there again", async () => {
+    const { made, sockets, served, send, acquire } = setup(1);
+    const only = acquire();
+    send();
+    sockets.discard(only);
+    await rest();
+    expect([made.length, served.length]).toEqual([2, 2]);
+    expect(served[1]).not.toBe(only);
+  });
+
+  test("calls share what is for all of them, if there is such a thing, and nobody waits", () => {
+    const { made, acquireAll } = setup(2, true);
+    const all = acquireAll(9);
+    expect(made).toHaveLength(3);
+    expect(new Set(all.slice(2)).size).toBe(1);
+    expect(all[2]?.state).toBe("shared");
+  });
+});
+
+test("one that is discarded is taken by no call any more, and destroyed, but not from inside the report", async () => {
+  const { destroyed, sockets, acquire } = setup(4);
+  const broken = acquire();
+  sockets.discard(broken);
+  sockets.discard(broken);
+  sockets.release(broken);
+  expect(destroyed).toEqual([]);
+  await rest();
+  expect(destroyed).toEqual([0]);
+  expect(acquire()).not.toBe(broken);
+});
+
+test("what was retired is taken by no call any more, and those who waited are served", async () => {
+  const { made, destroyed, sockets, served, send, acquireAll } = setup(4);
+  const old = acquireAll(4);
+  send();
+  for (const one of old.slice(0, 2)) sockets.release(one);
+  expect(sockets.retire()).toEqual(made);
+  for (const one of old) sockets.release(one);
+  await rest();
+  expect(old).not.toContain(served[4]);
+  const fresh = acquireAll(3);
+  expect(fresh.filter((one) => old.includes(one))).toEqual([]);
+  expect([made.length, destroyed.length]).toEqual([8, 0]);
+  expect(sockets.retire()).toHaveLength(4);
+});
+
+describe("a pause", () => {
+  test("is worth it three times, while the only socket is about to be free", async () => {
+    const { sockets, acquire } = setup(4);
+    expect(sockets.takePause()).toBe(false);
+    for (let round = 0; round < 3; round++) {
+      const socket = acquire();
+      expect(sockets.takePause()).toBe(false);
+      sockets.markAnswered(socket);
+      expect(sockets.takePause()).toBe(true);
+      sockets.release(socket);
+      await rest();
+      expect(sockets.takePause()).toBe(false);
+    }
+    sockets.release(acquire());
+    expect(sockets.takePause()).toBe(false);
+  });
+
+  test("is not, once there are two sockets", () => {
+    const { sockets, acquireAll } = setup(4);
+    const [first] = acquireAll(2);
+    if (first === undefined) throw new Error("no socket");
+    sockets.release(first);
+    expect(sockets.takePause()).toBe(false);
+  });
+});
+
+test("one that cannot be made leaves no trace", () => {
+  const create = vi.fn<() => Dispatcher>(() => {
+    throw new Error("the proxy's URL is none");
+  });
+  const sockets = new CallSockets({ count: 1, create });
+  const sender: Sender = { isLongLived: false, sendUnlessOver: () => {} };
+  for (let call = 0; call < 3; call++) {
+    expect(() => sockets.acquire(sender)).toThrow("the proxy's URL is none");
+  }
+  expect(create).toHaveBeenCalledTimes(3);
 });

@@ -1,5 +1,5 @@
-// One function owns a call's signal, timers and cleanup: whatever ends it, nothing is left behind.
-// Hot path: one timer and, only if a signal is given, one listener per call.
+// One class owns a call's signal, timers and cleanup: whatever ends it, nothing is left behind.
+// Hot path: one object, one timer and, only if a signal is given, one listener per call.
 
 import { unwatchAbort, watchAbort } from "../core/abort.ts";
 import type { AbortWatch } from "../core/abort.ts";
@@ -39,8 +39,8 @@ export interface CallRules {
 }
 
 /**
- * A promise that settles when somebody says so, when the signal aborts, or when a limit passes; of `resolve`, `reject`
- * and these the first counts, and all others have no effect. The signal must not be aborted yet.
+ * Settles a promise when somebody says so, when the signal aborts, or when a limit passes; of `resolve`, `reject` and
+ * these the first counts, and all others have no effect. The signal must not be aborted yet.
  *
  * A class, not closures, and made with `new`, as all that is made for each call. Of an object literal V8 remembers
  * whether its objects live long, as they do while a thousand servers connect, and from then on makes them in the old

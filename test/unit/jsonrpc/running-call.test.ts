@@ -1,6 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
-import { RunningCall } from "../../../src/jsonrpc/run-call.ts";
-import type { Abandoned, CallLimits, CallRules } from "../../../src/jsonrpc/run-call.ts";
+import { RunningCall } from "../../../src/jsonrpc/running-call.ts";
+import type { Abandoned, CallLimits, CallRules } from "../../../src/jsonrpc/running-call.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
 import { CountingSignal, rejection } from "../fakes.ts";
 

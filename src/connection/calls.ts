@@ -1,0 +1,167 @@
+// The calls of one server: who may go now, what becomes of each, and the books of them.
+// Hot path: `ask`, which makes one object for each call, and `onResult`, where its answer is counted and handed over.
+
+import type { Clock } from "../core/clock.ts";
+import type { SleepWatch } from "../core/sleep-watch.ts";
+import type { Tool } from "../spec/types.ts";
+import { Admission, type AdmissionEvents } from "./admission.ts";
+import { Call } from "./call.ts";
+import type { Asker, CallOptions, CallOwner } from "./call.ts";
+import { CallRunner } from "./call-runner.ts";
+import type { ResolvedServer } from "./options.ts";
+import type { Supervisor } from "./supervisor.ts";
+
+export interface CallsOptions {
+  readonly server: ResolvedServer;
+  readonly clock: Clock;
+  readonly supervisor: Supervisor;
+  readonly sleepWatch: SleepWatch;
+  readonly events: AdmissionEvents & {
+    /** Another one has ended, however. Must not throw. */
+    onEnded(): void;
+  };
+}
+
+/** Weight of the newest call in the mean latency. */
+const LATENCY_WEIGHT = 0.1;
+
+export class Calls implements CallOwner {
+  readonly server: ResolvedServer;
+  readonly admission: Admission;
+  readonly #clock: Clock;
+  readonly #sleepWatch: SleepWatch;
+  readonly #events: CallsOptions["events"];
+  readonly #runner: CallRunner;
+  #asked = 0;
+  #succeeded = 0;
+  #failed = 0;
+  #latencyMs: number | undefined;
+
+  constructor({ server, clock, supervisor, sleepWatch, events }: CallsOptions) {
+    this.server = server;
+    this.#clock = clock;
+    this.#sleepWatch = sleepWatch;
+    this.#events = events;
+    this.admission = new Admission(server, clock, events);
+    this.#runner = new CallRunner({ clock, supervisor, admission: this.admission, owner: this });
+  }
+
+  /** Moving mean of answered calls. */
+  get latencyMs(): number | undefined {
+    return this.#latencyMs;
+  }
+
+  /** Those that wait for a place included. */
+  get openCount(): number {
+    return this.#asked - this.#succeeded - this.#failed;
+  }
+
+  get counts(): {
+    calls: number;
+    succeeded: number;
+    failed: number;
+    inFlight: number;
+    queued: number;
+    replays: number;
+  } {
+    const queued = this.admission.limiter.queuedCount;
+    return {
+      calls: this.#asked,
+      succeeded: this.#succeeded,
+      failed: this.#failed,
+      inFlight: this.openCount - queued,
+      queued,
+      replays: this.#runner.replayCount,
+    };
+  }
+
+  /** @param tool the asker's, unless it is another that is called */
+  ask(
+    method: string,
+    params: object | undefined,
+    options: CallOptions,
+    asker: Asker,
+    tool: Tool | undefined,
+  ): Promise<object> {
+    const startedAt = this.#clock.now();
+    const call = new Call(this, method, params, options, asker, tool, startedAt);
+    this.#asked += 1;
+    this.#sleepWatch.look(startedAt);
+    return this.admission.tryEnter(method) ? this.#run(call) : this.#runLater(call);
+  }
+
+  #run(call: Call): Promise<object> {
+    const { turnAt } = call;
+    if (!this.admission.breaker.tryPass(turnAt)) return this.#refuse(call);
+    this.admission.budget.onCall(turnAt);
+    try {
+      return this.#runner.run(call);
+    } catch (error) {
+      // What cannot even be put together (a getter that throws) is a failed call like any other.
+      return Promise.reject(this.#endFailed(call, error) as Error);
+    }
+  }
+
+  #runLater(call: Call): Promise<object> {
+    return new Promise((resolve, reject) => {
+      call.resolve = resolve;
+      call.reject = reject;
+      try {
+        this.admission.enter(call);
+      } catch (error) {
+        // A signal that is none, from an interceptor.
+        this.onRefused(call, error);
+      }
+    });
+  }
+
+  /** The breaker says no: it is no probe that has ended, and must not end one. */
+  #refuse({ method, signal, subject }: Call): Promise<never> {
+    const error = signal?.aborted ? signal.reason : this.admission.circuitOpen(method, subject);
+    return Promise.reject(this.#fail(error, method) as Error);
+  }
+
+  // --- CallOwner ---
+
+  onPlace(call: Call): void {
+    call.turnAt = this.#clock.now();
+    void this.#run(call).then(call.resolve, call.reject);
+  }
+
+  onRefused(call: Call, error: unknown): void {
+    this.#countFailed();
+    call.reject?.(error as Error);
+  }
+
+  onResult(call: Call, result: object): object | Promise<object> {
+    this.admission.onAnswer();
+    this.#succeeded += 1;
+    const tookMs = this.#clock.now() - call.startedAt;
+    const mean = this.#latencyMs ?? tookMs;
+    this.#latencyMs = mean + (tookMs - mean) * LATENCY_WEIGHT;
+    this.admission.leave(call.method);
+    this.#events.onEnded();
+    return call.asker.finish === undefined ? result : call.asker.finish(result);
+  }
+
+  onError(call: Call, error: unknown): never {
+    throw this.#endFailed(call, error);
+  }
+
+  #endFailed({ method, turnAt }: Call, error: unknown): unknown {
+    this.admission.breaker.onNothing(turnAt);
+    return this.#fail(error, method);
+  }
+
+  /** Counted first: the next call is sent before `leave` returns. */
+  #fail(error: unknown, method: string): unknown {
+    this.#countFailed();
+    this.admission.leave(method);
+    return error;
+  }
+
+  #countFailed(): void {
+    this.#failed += 1;
+    this.#events.onEnded();
+  }
+}
