@@ -3,8 +3,9 @@
 
 import { call, connect, failure } from "../../unit/transport/http/harness.ts";
 
-const { transport, send } = await connect(new URL(String(process.argv[2])));
+const connected = await connect(new URL(String(process.argv[2])));
 const messages: string[] = [];
-for (let id = 1; id <= 5; id++) messages.push((await failure(send(call(id)).outcome)).message);
-await transport.close();
+for (let id = 1; id <= 5; id++)
+  messages.push((await failure(connected.send(call(id)).outcome)).message);
+await connected.transport.close();
 console.log(JSON.stringify(messages));
