@@ -115,7 +115,7 @@ export class Peer implements TransportSink, PendingOwner {
   #begin(
     message: JsonRpcRequest,
     request: PeerRequest,
-    resolve: (result: object) => void,
+    resolve: (result: object | PromiseLike<object>) => void,
     reject: (error: Error) => void,
   ): void {
     const outbound = request.outbound ?? this.outbound;

@@ -51,7 +51,7 @@ export abstract class RunningCall<T> {
   readonly #rules: CallRules;
   readonly #limits: CallLimits;
   readonly #signal: AbortSignal | undefined;
-  readonly #resolve: (value: T) => void;
+  readonly #resolve: (value: T | PromiseLike<T>) => void;
   readonly #reject: (error: Error) => void;
   readonly #startedAt: number;
   #lastSignOfLife: number;
@@ -65,7 +65,7 @@ export abstract class RunningCall<T> {
     rules: CallRules,
     limits: CallLimits,
     signal: AbortSignal | undefined,
-    resolve: (value: T) => void,
+    resolve: (value: T | PromiseLike<T>) => void,
     reject: (error: Error) => void,
   ) {
     this.#rules = rules;
@@ -83,12 +83,22 @@ export abstract class RunningCall<T> {
   /** It was given up: called once, and gives what the call rejects with. */
   protected abstract abandon(cause: Abandoned): unknown;
 
+  /** What the call resolves with. Must not throw. */
+  protected conclude(value: T): T | PromiseLike<T> {
+    return value;
+  }
+
+  /** How the call ends instead of rejecting with this, if it does. Must not throw. */
+  protected recover(_error: unknown): PromiseLike<T> | undefined {
+    return undefined;
+  }
+
   resolve(value: T): void {
-    if (this.#settle()) this.#resolve(value);
+    if (this.#settle()) this.#resolve(this.conclude(value));
   }
 
   reject(error: unknown): void {
-    if (this.#settle()) this.#reject(error as Error);
+    if (this.#settle()) this.#fail(error);
   }
 
   /** The other side is alive: the silence starts anew. */
@@ -107,7 +117,13 @@ export abstract class RunningCall<T> {
   }
 
   #giveUp(cause: Abandoned): void {
-    if (this.#settle()) this.#reject(this.abandon(cause) as Error);
+    if (this.#settle()) this.#fail(this.abandon(cause));
+  }
+
+  #fail(error: unknown): void {
+    const recovery = this.recover(error);
+    if (recovery === undefined) this.#reject(error as Error);
+    else this.#resolve(recovery);
   }
 
   #setTimer(wantedMs: number, now: number): Timer {

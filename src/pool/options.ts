@@ -189,7 +189,10 @@ export function resolvePoolOptions(options: unknown): ResolvedPoolOptions {
   return Object.freeze({
     servers: servers ?? {},
     defaults,
-    clientInfo: clientInfo ?? { name: "mcp-client-pool", version: VERSION },
+    clientInfo:
+      clientInfo === undefined
+        ? { name: "mcp-client-pool", version: VERSION }
+        : asSent("clientInfo", clientInfo),
     clock: clock ?? systemClock,
     elicitForm: elicitation.form,
     elicitUrl: elicitation.url,
@@ -201,4 +204,16 @@ export function resolvePoolOptions(options: unknown): ResolvedPoolOptions {
     pin,
     maxConnecting: maxConnecting ?? 32,
   });
+}
+
+/** A copy, as servers get it. Throws {@link McpConfigError} if JSON cannot say it. */
+function asSent<T extends object>(path: string, value: T): T {
+  try {
+    return JSON.parse(JSON.stringify(value)) as T;
+  } catch (cause) {
+    throw new McpConfigError(`${path} cannot be sent as JSON: ${(cause as Error).message}`, {
+      path,
+      cause,
+    });
+  }
 }

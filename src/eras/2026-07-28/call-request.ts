@@ -1,10 +1,12 @@
 // A call as the peer is asked for it: in an envelope, with headers of its own. Hot path.
 
 import type { RequestId } from "../../jsonrpc/messages.ts";
-import type { Outbound, PeerRequest } from "../../jsonrpc/pending.ts";
+import type { Finisher, Outbound, PeerRequest } from "../../jsonrpc/pending.ts";
 import type { CallLimits } from "../../jsonrpc/running-call.ts";
 import type { Progress } from "../../spec/types.ts";
 import type { EraRequest } from "../era.ts";
+import { converse } from "./conversation.ts";
+import type { Line, Outcome } from "./conversation.ts";
 
 /** A class: see jsonrpc/running-call.ts. */
 export class CallRequest implements PeerRequest {
@@ -35,5 +37,52 @@ export class CallRequest implements PeerRequest {
     this.onProgress = call.onProgress;
     this.cancel = cancel;
     this.outbound = outbound;
+  }
+
+  get finisher(): Finisher | undefined {
+    return undefined;
+  }
+}
+
+/** The first of a call, and mostly the only one: with its answer the call is over, or becomes a conversation. */
+export class FirstRequest extends CallRequest implements Finisher {
+  readonly #line: Line;
+  readonly #call: EraRequest;
+  readonly #startedAt: number;
+
+  constructor(
+    line: Line,
+    call: EraRequest,
+    params: object | undefined,
+    cancel: "notify" | "close",
+    outbound?: Outbound,
+  ) {
+    super(call, params, call.id, call.limits, cancel, outbound);
+    this.#line = line;
+    this.#call = call;
+    this.#startedAt = line.host.clock.now();
+  }
+
+  override get finisher(): Finisher {
+    return this;
+  }
+
+  onResult(result: object): object | Promise<object> {
+    // From a transport that does not check, it may be nothing.
+    const type = (result as { resultType?: unknown } | undefined)?.resultType;
+    const isPlain = type === "complete" || type === undefined;
+    // A list is looked through, which may report to whoever listens: not from inside the transport.
+    if (!isPlain || this.method === "tools/list") return this.#goOn({ result });
+    return this.#line.accept(this.#call, result);
+  }
+
+  onError(error: unknown): Promise<object> {
+    return this.#goOn({ error });
+  }
+
+  #goOn(outcome: Outcome): Promise<object> {
+    return Promise.resolve(outcome).then((first) =>
+      converse(this.#line, this.#call, first, this.#startedAt),
+    );
   }
 }

@@ -30,9 +30,8 @@ import type {
 import type { StatelessVersion } from "../../spec/versions.ts";
 import { isDiscoverResult } from "../classify.ts";
 import type { EraHost, EraRequest, EraSession, ListKind } from "../era.ts";
-import { CallRequest } from "./call-request.ts";
+import { CallRequest, FirstRequest } from "./call-request.ts";
 import { ChangeSubscription } from "./changes.ts";
-import { converse } from "./conversation.ts";
 import type { Line } from "./conversation.ts";
 import { isRejection, isSessionsOnly } from "./corrections.ts";
 import { Envelope } from "./envelope.ts";
@@ -136,16 +135,8 @@ class StatelessSession implements EraSession, Line {
   request(call: EraRequest): Promise<object> {
     const translated = this.#translate(call);
     if (translated !== undefined) return translated;
-    const startedAt = this.host.clock.now();
     const steady = call.onProgress === undefined ? call : withSteadyProgress(call, call.onProgress);
-    return this.send(steady, steady.id, steady.limits).then(
-      (result) => {
-        const type = (result as { resultType?: unknown }).resultType;
-        if (type === "complete" || type === undefined) return this.accept(steady, result);
-        return converse(this, steady, { result }, startedAt);
-      },
-      (error: unknown) => converse(this, steady, { error }, startedAt),
-    );
+    return this.#send(steady, steady.id, steady.limits, true);
   }
 
   async notify(method: string, params?: object): Promise<void> {
@@ -251,8 +242,17 @@ class StatelessSession implements EraSession, Line {
     return {};
   }
 
-  /** One request, with what the server has asked for so far. */
   send(call: EraRequest, id: RequestId | undefined, limits: CallLimits): Promise<object> {
+    return this.#send(call, id, limits, false);
+  }
+
+  /** One request, with what the server has asked for so far. */
+  #send(
+    call: EraRequest,
+    id: RequestId | undefined,
+    limits: CallLimits,
+    isFirst: boolean,
+  ): Promise<object> {
     const { peer, transport } = this.host;
     const { method, frame } = call;
     const params =
@@ -266,7 +266,12 @@ class StatelessSession implements EraSession, Line {
     const framed = this.#envelope.params(params);
     // Over HTTP the end of the stream says it (4.10).
     const cancel = transport.channel === "exchange" ? "close" : "notify";
-    return peer.request(new CallRequest(call, framed, id, limits, cancel, { headers }));
+    const outbound = { headers };
+    return peer.request(
+      isFirst
+        ? new FirstRequest(this, call, framed, cancel, outbound)
+        : new CallRequest(call, framed, id, limits, cancel, outbound),
+    );
   }
 
   /** A result that is one; of a list, what can be used of it. */

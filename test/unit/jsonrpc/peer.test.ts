@@ -389,6 +389,61 @@ describe("giving up (8.22, 8.23, 8.25)", () => {
   });
 });
 
+describe("a finisher looks at the end before the caller", () => {
+  const finisher = {
+    onResult: (result: object): object | Promise<object> =>
+      "later" in result ? Promise.resolve({ ...result, seen: true }) : { ...result, seen: true },
+    onError: (cause: unknown): Promise<object> =>
+      cause instanceof McpResponseError && cause.rpcCode === -32020
+        ? Promise.resolve({ mended: true })
+        : Promise.reject(cause as Error),
+  };
+
+  test.each([
+    ["at once", {}],
+    ["later", { later: 1 }],
+  ])("what it makes of a result, %s, is what the caller gets", async (_when, result) => {
+    const call = request({ finisher });
+    transport.sent[0]?.reply(result);
+    expect(await call).toEqual({ ...result, seen: true });
+    expect([peer.pendingCount, clock.armedCount]).toEqual([0, 0]);
+  });
+
+  test("an error may become a result", async () => {
+    const call = request({ finisher });
+    transport.sent[0]?.replyError(-32020, "Header mismatch");
+    expect(await call).toEqual({ mended: true });
+  });
+
+  test("errors, timeouts, aborts and the end of the peer pass through it", async () => {
+    const seen: unknown[] = [];
+    const watching = {
+      ...finisher,
+      onError(cause: unknown): Promise<object> {
+        seen.push(cause);
+        return Promise.reject(cause as Error);
+      },
+    };
+    const controller = new AbortController();
+    const answered = request({ finisher: watching });
+    const aborted = request({ finisher: watching, signal: controller.signal });
+    const late = request({ finisher: watching });
+    transport.sent[0]?.replyError(-32000, "no");
+    const reason = new Error("enough");
+    controller.abort(reason);
+    clock.advance(LIMITS.silenceMs);
+    const closed = request({ finisher: watching });
+    peer.close(new McpClosedError("over"));
+    const errors = [];
+    for (const call of [answered, aborted, late, closed]) errors.push(await rejection(call));
+    expect(errors).toEqual(seen);
+    expect(errors[0]).toBeInstanceOf(McpResponseError);
+    expect(errors[1]).toBe(reason);
+    expect(errors[2]).toBeInstanceOf(McpTimeoutError);
+    expect(errors[3]).toBeInstanceOf(McpClosedError);
+  });
+});
+
 describe("failures of the transport", () => {
   const lost = (): McpConnectionError =>
     new McpConnectionError("CONNECTION_LOST", "reset", { server: "s", retryable: true });

@@ -157,6 +157,7 @@ describe("wrong types", () => {
     ["servers", null],
     ["clientInfo", "me"],
     ["clientInfo.version", { name: "me" }],
+    ["clientInfo", { name: "me", version: "1", size: 1n }],
     ["onElicitation", true],
     ["onSampling", "auto"],
     ["onSampling.handler", {}],
