@@ -51,11 +51,23 @@ async function runOnNode24(): Promise<void> {
   process.exitCode = code ?? 1;
 }
 
+/** Undefined: it has been said what is wrong, or how it is used. */
+function commandGiven(): Command | undefined {
+  try {
+    const command = readCommand(process.argv.slice(2), STUDIES);
+    if (command === undefined) console.log(usage(STUDIES));
+    return command;
+  } catch (error) {
+    console.error(`${(error as Error).message}\n\nnpm run bench -- --help says what there is.`);
+    process.exitCode = 2;
+    return undefined;
+  }
+}
+
 try {
-  const command = readCommand(process.argv.slice(2), STUDIES);
-  if (command === undefined) console.log(usage(STUDIES));
-  else if (command.onNode24 && !process.version.startsWith("v24.")) await runOnNode24();
-  else await main(command);
+  const command = commandGiven();
+  if (command?.onNode24 === true && !process.version.startsWith("v24.")) await runOnNode24();
+  else if (command !== undefined) await main(command);
 } catch (error) {
   console.error(error);
   process.exitCode = 1;

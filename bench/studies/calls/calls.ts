@@ -15,7 +15,7 @@ import { BYTES, METRICS, verdictsOf } from "./targets.ts";
 import { bytesOf, differencesFromFloor } from "./wire.ts";
 
 const FULL: Effort = { rounds: 6, processes: 2, durationMs: 600 };
-const QUICK: Effort = { rounds: 3, processes: 1, durationMs: 250 };
+const QUICK: Effort = { rounds: 3, processes: 1, durationMs: 200 };
 /** Unmeasured, of each process before its first measurement, milliseconds: the more code there is, the later it is compiled. */
 const WARM_UP_MS = 500;
 

@@ -35,7 +35,7 @@ const TARGETS: readonly Target[] = [
 /** What the pool may need later and must not load before. */
 const LATER = /^(@modelcontextprotocol\/.+|@opentelemetry\/.+|ajv|ajv-formats)$/;
 
-const ROUNDS = { full: 21, quick: 3 };
+const ROUNDS = { full: 21, quick: 2 };
 
 /** Of files, in the note of one contender. */
 const PACKAGES_SHOWN = 14;

@@ -43,7 +43,6 @@ const QUICK_POINTS: readonly Point[] = [
   { wire: "HTTP JSON", size: KB_100 },
   { wire: "HTTP JSON", size: MB_1 },
   { wire: "HTTP SSE", size: KB_100 },
-  { wire: "stdio", size: MB_1 },
 ];
 
 interface Effort {
