@@ -1,6 +1,5 @@
 // A stream opened by GET: to listen, to resume, and the one of HTTP+SSE. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#listening-for-messages-from-the-server
 
-import type { Dispatcher } from "undici";
 import type { McpError } from "../../core/errors.ts";
 import type { HeaderList } from "../../jsonrpc/transport.ts";
 import type { HttpContext } from "./context.ts";
@@ -28,7 +27,7 @@ export interface EventStreamOwner extends EventOwner {
 export class EventStream extends HttpRequest {
   readonly reader: EventReader;
   protected readonly rpcMethod = undefined;
-  readonly #headers: string[];
+  protected readonly headers: string[];
   readonly #owner: EventStreamOwner;
   #isOpen = false;
 
@@ -40,7 +39,7 @@ export class EventStream extends HttpRequest {
   ) {
     super(context, context.url);
     this.#owner = owner;
-    this.#headers = context.headers.get(headers, lastEventId);
+    this.headers = context.headers.get(headers, lastEventId);
     this.reader = new EventReader(owner, context.messageBytes, lastEventId);
   }
 
@@ -57,20 +56,8 @@ export class EventStream extends HttpRequest {
     this.linger();
   }
 
-  protected dispatch(dispatcher: Dispatcher, origin: string, path: string): void {
-    dispatcher.dispatch(
-      {
-        origin,
-        path,
-        method: "GET",
-        headers: this.#headers,
-        // A dispatcher of the user's may pipeline what is idempotent, behind a stream that never ends.
-        idempotent: false,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-      },
-      this.handler,
-    );
+  protected get httpMethod(): "GET" {
+    return "GET";
   }
 
   protected onAnswer(): void {

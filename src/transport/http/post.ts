@@ -1,7 +1,6 @@
 // One message by POST and its answer: JSON, a stream, or an acknowledgement. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server
 // Hot path, over HTTP.
 
-import type { Dispatcher } from "undici";
 import { McpConnectionError, McpProtocolError, type McpError } from "../../core/errors.ts";
 import { excerpt } from "../../core/redact.ts";
 import type { JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
@@ -47,19 +46,16 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
     if (deliverEvent(this.context, this.rpcMethod, data, this.#exchange, this.#id)) this.linger();
   }
 
-  protected dispatch(dispatcher: Dispatcher, origin: string, path: string): void {
-    dispatcher.dispatch(
-      {
-        origin,
-        path,
-        method: "POST",
-        headers: this.context.headers.post(this.#exchange.headers),
-        body: this.#body,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-      },
-      this.handler,
-    );
+  protected get httpMethod(): "POST" {
+    return "POST";
+  }
+
+  protected get headers(): string[] {
+    return this.context.headers.post(this.#exchange.headers);
+  }
+
+  protected override get body(): string {
+    return this.#body;
   }
 
   protected override onSent(): void {

@@ -67,8 +67,9 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
 
   /** JSON-RPC method under way, for errors. */
   protected abstract readonly rpcMethod: string | undefined;
-  /** Hands the request for `path` to undici; called again for a redirect. May throw. */
-  protected abstract dispatch(dispatcher: Dispatcher, origin: string, path: string): void;
+  /** What is sent; asked for again when it is redirected. */
+  protected abstract readonly httpMethod: "POST" | "GET" | "DELETE";
+  protected abstract readonly headers: string[];
   /** The head of the final answer: calls one of `readMessage`, `readExcerpt`, `readEvents`, `drain`. */
   protected abstract onAnswer(): void;
   /** The body that `readMessage` or `readExcerpt` asked for. The request is over. */
@@ -83,14 +84,13 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
   /** Nothing more happens on the wire. */
   protected onOver(): void {}
 
+  protected get body(): string | null {
+    return null;
+  }
+
   /** Its answer is a stream that stays open: it goes over a socket of its own, not one of those for calls. */
   get isLongLived(): boolean {
     return false;
-  }
-
-  /** What is handed to the dispatcher. */
-  protected get handler(): Dispatcher.DispatchHandler {
-    return this.context.isForeign ? new DocumentedHandler(this) : this;
   }
 
   /** Sends; failures are reported later, never from inside this call. */
@@ -250,11 +250,29 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     try {
       const dispatcher = this.#takeDispatcher();
       // Otherwise it is told when there is one.
-      if (dispatcher !== undefined) this.dispatch(dispatcher, this.context.origin, this.#path);
+      if (dispatcher !== undefined) this.#dispatch(dispatcher);
     } catch (reason) {
       // A proxy environment that is no URL, or a user's dispatcher that throws.
       this.onError(reason);
     }
+  }
+
+  #dispatch(dispatcher: Dispatcher): void {
+    const { origin, isForeign } = this.context;
+    dispatcher.dispatch(
+      {
+        origin,
+        path: this.#path,
+        method: this.httpMethod,
+        headers: this.headers,
+        body: this.body,
+        // A dispatcher of the user's may pipeline what is idempotent, behind a stream that never ends.
+        idempotent: false,
+        headersTimeout: 0,
+        bodyTimeout: 0,
+      },
+      isForeign ? new DocumentedHandler(this) : this,
+    );
   }
 
   #takeDispatcher(): Dispatcher | undefined {

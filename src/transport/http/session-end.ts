@@ -1,6 +1,5 @@
 // DELETE of a session: asked once, any outcome is good. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#session-management
 
-import type { Dispatcher } from "undici";
 import type { Timer } from "../../core/clock.ts";
 import type { HeaderList } from "../../jsonrpc/transport.ts";
 import type { HttpContext } from "./context.ts";
@@ -8,13 +7,13 @@ import { HttpRequest } from "./request.ts";
 
 export class SessionEnd extends HttpRequest {
   protected readonly rpcMethod = undefined;
-  readonly #headers: string[];
+  protected readonly headers: string[];
   readonly #done: () => void;
   readonly #timer: Timer;
 
   constructor(context: HttpContext, headers: HeaderList, timeoutMs: number, done: () => void) {
     super(context, context.url);
-    this.#headers = context.headers.delete(headers);
+    this.headers = context.headers.delete(headers);
     this.#done = done;
     this.#timer = context.clock.setTimer(() => this.close(), timeoutMs, true);
     this.run();
@@ -25,19 +24,8 @@ export class SessionEnd extends HttpRequest {
     this.#finish();
   }
 
-  protected dispatch(dispatcher: Dispatcher, origin: string, path: string): void {
-    dispatcher.dispatch(
-      {
-        origin,
-        path,
-        method: "DELETE",
-        headers: this.#headers,
-        idempotent: false,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-      },
-      this.handler,
-    );
+  protected get httpMethod(): "DELETE" {
+    return "DELETE";
   }
 
   protected onAnswer(): void {

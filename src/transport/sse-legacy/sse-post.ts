@@ -1,6 +1,5 @@
 // One message of HTTP+SSE: a POST whose body of an answer means nothing. https://modelcontextprotocol.io/specification/2024-11-05/basic/transports#http-with-sse
 
-import type { Dispatcher } from "undici";
 import type { McpError } from "../../core/errors.ts";
 import type { JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
 import type { Exchange, ExchangeHandle } from "../../jsonrpc/transport.ts";
@@ -38,19 +37,16 @@ export class SsePost extends HttpRequest implements ExchangeHandle {
     this.#isAnswered = true;
   }
 
-  protected dispatch(dispatcher: Dispatcher, origin: string, path: string): void {
-    dispatcher.dispatch(
-      {
-        origin,
-        path,
-        method: "POST",
-        headers: this.context.headers.post(this.#exchange.headers),
-        body: this.#body,
-        headersTimeout: 0,
-        bodyTimeout: 0,
-      },
-      this.handler,
-    );
+  protected get httpMethod(): "POST" {
+    return "POST";
+  }
+
+  protected get headers(): string[] {
+    return this.context.headers.post(this.#exchange.headers);
+  }
+
+  protected override get body(): string {
+    return this.#body;
   }
 
   protected override onSent(): void {
