@@ -8,6 +8,7 @@ import { Admission, type AdmissionEvents } from "./admission.ts";
 import { Call } from "./call.ts";
 import type { Asker, CallOptions, CallOwner } from "./call.ts";
 import { CallRunner } from "./call-runner.ts";
+import type { ConnectionCounts } from "./description.ts";
 import type { ResolvedServer } from "./options.ts";
 import type { Supervisor } from "./supervisor.ts";
 
@@ -56,14 +57,7 @@ export class Calls implements CallOwner {
     return this.#asked - this.#succeeded - this.#failed;
   }
 
-  get counts(): {
-    calls: number;
-    succeeded: number;
-    failed: number;
-    inFlight: number;
-    queued: number;
-    replays: number;
-  } {
+  get counts(): Omit<ConnectionCounts, "renewals" | "reconnects" | "crashes"> {
     const queued = this.admission.limiter.queuedCount;
     return {
       calls: this.#asked,

@@ -19,6 +19,7 @@ export class CallRequest implements PeerRequest {
   readonly onProgress: ((progress: Progress) => void) | undefined;
   readonly cancel: "notify" | "close";
   readonly outbound: Outbound | undefined;
+  readonly finisher: Finisher | undefined;
 
   constructor(
     call: EraRequest,
@@ -26,7 +27,8 @@ export class CallRequest implements PeerRequest {
     id: RequestId | undefined,
     limits: CallLimits,
     cancel: "notify" | "close",
-    outbound?: Outbound,
+    outbound: Outbound,
+    finisher: Finisher | undefined,
   ) {
     this.method = call.method;
     this.params = params;
@@ -37,34 +39,20 @@ export class CallRequest implements PeerRequest {
     this.onProgress = call.onProgress;
     this.cancel = cancel;
     this.outbound = outbound;
-  }
-
-  get finisher(): Finisher | undefined {
-    return undefined;
+    this.finisher = finisher;
   }
 }
 
-/** The first of a call, and mostly the only one: with its answer the call is over, or becomes a conversation. */
-export class FirstRequest extends CallRequest implements Finisher {
+/** For the first request of a call, mostly its only one: with the answer the call is over, or becomes a conversation. */
+export class FirstAnswer implements Finisher {
   readonly #line: Line;
   readonly #call: EraRequest;
   readonly #startedAt: number;
 
-  constructor(
-    line: Line,
-    call: EraRequest,
-    params: object | undefined,
-    cancel: "notify" | "close",
-    outbound?: Outbound,
-  ) {
-    super(call, params, call.id, call.limits, cancel, outbound);
+  constructor(line: Line, call: EraRequest) {
     this.#line = line;
     this.#call = call;
     this.#startedAt = line.host.clock.now();
-  }
-
-  override get finisher(): Finisher {
-    return this;
   }
 
   onResult(result: object): object | Promise<object> {
@@ -72,7 +60,7 @@ export class FirstRequest extends CallRequest implements Finisher {
     const type = (result as { resultType?: unknown } | undefined)?.resultType;
     const isPlain = type === "complete" || type === undefined;
     // A list is looked through, which may report to whoever listens: not from inside the transport.
-    if (!isPlain || this.method === "tools/list") return this.#goOn({ result });
+    if (!isPlain || this.#call.method === "tools/list") return this.#goOn({ result });
     return this.#line.accept(this.#call, result);
   }
 

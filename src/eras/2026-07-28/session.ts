@@ -19,6 +19,7 @@ import {
 import { LOG_LEVELS } from "../../spec/types.ts";
 import { PING_MS } from "../change-pace.ts";
 import type { RequestId } from "../../jsonrpc/messages.ts";
+import type { Finisher } from "../../jsonrpc/pending.ts";
 import type { CallLimits } from "../../jsonrpc/running-call.ts";
 import type {
   DiscoverResult,
@@ -30,7 +31,7 @@ import type {
 import type { StatelessVersion } from "../../spec/versions.ts";
 import { isDiscoverResult } from "../classify.ts";
 import type { EraHost, EraRequest, EraSession, ListKind } from "../era.ts";
-import { CallRequest, FirstRequest } from "./call-request.ts";
+import { CallRequest, FirstAnswer } from "./call-request.ts";
 import { ChangeSubscription } from "./changes.ts";
 import type { Line } from "./conversation.ts";
 import { isRejection, isSessionsOnly } from "./corrections.ts";
@@ -136,7 +137,7 @@ class StatelessSession implements EraSession, Line {
     const translated = this.#translate(call);
     if (translated !== undefined) return translated;
     const steady = call.onProgress === undefined ? call : withSteadyProgress(call, call.onProgress);
-    return this.#send(steady, steady.id, steady.limits, true);
+    return this.send(steady, steady.id, steady.limits, new FirstAnswer(this, steady));
   }
 
   async notify(method: string, params?: object): Promise<void> {
@@ -242,16 +243,12 @@ class StatelessSession implements EraSession, Line {
     return {};
   }
 
-  send(call: EraRequest, id: RequestId | undefined, limits: CallLimits): Promise<object> {
-    return this.#send(call, id, limits, false);
-  }
-
   /** One request, with what the server has asked for so far. */
-  #send(
+  send(
     call: EraRequest,
     id: RequestId | undefined,
     limits: CallLimits,
-    isFirst: boolean,
+    finisher?: Finisher,
   ): Promise<object> {
     const { peer, transport } = this.host;
     const { method, frame } = call;
@@ -266,12 +263,7 @@ class StatelessSession implements EraSession, Line {
     const framed = this.#envelope.params(params);
     // Over HTTP the end of the stream says it (4.10).
     const cancel = transport.channel === "exchange" ? "close" : "notify";
-    const outbound = { headers };
-    return peer.request(
-      isFirst
-        ? new FirstRequest(this, call, framed, cancel, outbound)
-        : new CallRequest(call, framed, id, limits, cancel, outbound),
-    );
+    return peer.request(new CallRequest(call, framed, id, limits, cancel, { headers }, finisher));
   }
 
   /** A result that is one; of a list, what can be used of it. */
