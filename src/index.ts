@@ -72,6 +72,7 @@ export type {
   SamplingHandler,
 } from "./pool/options.ts";
 export type { ServerStatus } from "./pool/status.ts";
+export type { QuirkCode } from "./jsonrpc/quirks.ts";
 export type {
   ResourceChange,
   ResourceListener,

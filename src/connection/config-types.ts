@@ -99,6 +99,12 @@ export interface ConnectionOptions {
    * answer with another; `2026-07-28` is that one and no other. Default `auto`.
    */
   protocol?: "auto" | "legacy" | ProtocolVersion;
+  /**
+   * Judge servers by the letter of the specification: nothing that they do otherwise is repaired. For people who test
+   * servers; leave it off in production. Default false: a server that works with a plain client works here, and each
+   * deviation is counted in `status().quirks` and named by one `warning`.
+   */
+  strict?: boolean;
   /** Whether the server's annotations (`readOnlyHint`, `idempotentHint`) are believed. Default false. */
   trusted?: boolean;
   /** Connect on first use instead of in `connect()`. Default false. */

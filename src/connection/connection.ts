@@ -6,6 +6,8 @@ import { delay } from "../core/clock.ts";
 import { McpError, McpUnsupportedError } from "../core/errors.ts";
 import type { SleepWatch } from "../core/sleep-watch.ts";
 import type { ListKind } from "../eras/era.ts";
+import { Quirks } from "../jsonrpc/quirks.ts";
+import type { QuirkCode } from "../jsonrpc/quirks.ts";
 import type { JsonObject, LogLevel, LogMessage, ServerCapabilities } from "../spec/types.ts";
 import type { AdmissionEvents } from "./admission.ts";
 import type { ConnectorDependencies } from "./connector.ts";
@@ -29,11 +31,14 @@ export interface ConnectionEvents extends AdmissionEvents {
   /** Notifications may have been missed. */
   onMissed(): void;
   onLog(message: LogMessage): void;
-  onWarning(message: string, cause?: unknown): void;
+  /** `code`: of the repair log, if the warning is about a deviation of the server. */
+  onWarning(message: string, cause?: unknown, code?: QuirkCode): void;
 }
 
 export class Connection {
   readonly server: ResolvedServer;
+  /** The server's repair log. */
+  readonly quirks: Quirks;
   readonly #clock: Clock;
   readonly #supervisor: Supervisor;
   readonly #calls: Calls;
@@ -50,7 +55,7 @@ export class Connection {
 
   constructor(
     server: ResolvedServer,
-    dependencies: ConnectorDependencies & {
+    dependencies: Omit<ConnectorDependencies, "quirks"> & {
       readonly sleepWatch: SleepWatch;
       readonly interceptors: Interceptors;
     },
@@ -58,29 +63,38 @@ export class Connection {
   ) {
     this.server = server;
     this.#clock = dependencies.clock;
-    this.#supervisor = new Supervisor(server, dependencies, {
-      onListChanged: (kind) => events.onListChanged(kind),
-      onResourceUpdated: (uri, params) => events.onResourceUpdated(uri, params),
-      onMissed: () => events.onMissed(),
-      onLog: (message) => events.onLog(message),
-      onWarning: (message, cause) => events.onWarning(message, cause),
-      onState: (next, previous, error) => {
-        if (next === "ready" && this.#description !== undefined) this.#reconnects += 1;
-        if (next === "ready") this.#describe();
-        if (next === "ready") this.#health.start();
-        else this.#health.stop();
-        events.onState(next, previous, error);
-        if (next === "ready") events.onSession(false);
-      },
-      onSession: async (session, renewed) => {
-        await this.#orders.applyTo(session, this.#clock, (what, cause) =>
-          events.onWarning(what, cause),
-        );
-        if (!renewed) return;
-        this.#describe();
-        events.onSession(true);
-      },
+    const quirks = new Quirks({
+      strict: server.strict,
+      onFirst: (code, message) => events.onWarning(message, undefined, code),
     });
+    this.quirks = quirks;
+    this.#supervisor = new Supervisor(
+      server,
+      { ...dependencies, quirks },
+      {
+        onListChanged: (kind) => events.onListChanged(kind),
+        onResourceUpdated: (uri, params) => events.onResourceUpdated(uri, params),
+        onMissed: () => events.onMissed(),
+        onLog: (message) => events.onLog(message),
+        onWarning: (message, cause) => events.onWarning(message, cause),
+        onState: (next, previous, error) => {
+          if (next === "ready" && this.#description !== undefined) this.#reconnects += 1;
+          if (next === "ready") this.#describe();
+          if (next === "ready") this.#health.start();
+          else this.#health.stop();
+          events.onState(next, previous, error);
+          if (next === "ready") events.onSession(false);
+        },
+        onSession: async (session, renewed) => {
+          await this.#orders.applyTo(session, this.#clock, (what, cause) =>
+            events.onWarning(what, cause),
+          );
+          if (!renewed) return;
+          this.#describe();
+          events.onSession(true);
+        },
+      },
+    );
     this.#interceptors = dependencies.interceptors;
     this.#sleepWatch = dependencies.sleepWatch;
     this.#health = new Health({

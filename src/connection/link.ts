@@ -19,6 +19,7 @@ import { DiedOnProbe, negotiate } from "../eras/negotiate.ts";
 import type { EraMemory } from "../eras/negotiate.ts";
 import { Peer } from "../jsonrpc/peer.ts";
 import type { Transport } from "../jsonrpc/transport.ts";
+import type { Quirks } from "../jsonrpc/quirks.ts";
 import type { Implementation } from "../spec/types.ts";
 import { isStatelessVersion } from "../spec/versions.ts";
 import { StoredEraMemory } from "./era-memory.ts";
@@ -32,6 +33,8 @@ export interface LinkDependencies {
   readonly handlers: ClientHandlers;
   /** Where the server's era is remembered. */
   readonly store: GuardedStore;
+  /** The server's repair log. */
+  readonly quirks: Quirks;
 }
 
 /** What earlier attempts have shown of one server. */
@@ -114,23 +117,24 @@ export class Link {
     }
     if (target.kind === "stdio")
       return Link.#openChild(server, target, dependencies, memory, openOver);
-    const { clock } = dependencies;
+    const { clock, quirks } = dependencies;
+    const made = { clock, quirks };
     const wanted = target.transport === "auto" ? memory.http : target.transport;
     if (wanted === "sse") {
-      return openOver(await createSse(server, target, clock)).catch((error: unknown) => {
+      return openOver(await createSse(server, target, made)).catch((error: unknown) => {
         // It may have been replaced by one that speaks otherwise: next time everything is open.
         if (isRefusal(error)) memory.http = undefined;
         throw error;
       });
     }
     try {
-      const link = await openOver(await createHttp(server, target, clock));
+      const link = await openOver(await createHttp(server, target, made));
       memory.http = "http";
       return link;
     } catch (error) {
       const isOlder = classifyInitialize(error) === "try-http-sse" && allowsSessions(server);
       if (wanted !== undefined || !isOlder) throw error;
-      const link = await openOver(await createSse(server, target, clock)).catch(() => {
+      const link = await openOver(await createSse(server, target, made)).catch(() => {
         // Neither way works: what the endpoint said first is what its owner can act on.
         signal.throwIfAborted();
         throw error;
@@ -144,12 +148,12 @@ export class Link {
   static async #openChild(
     server: ResolvedServer,
     target: ResolvedTarget & { kind: "stdio" },
-    { clock }: LinkDependencies,
+    { clock, quirks }: LinkDependencies,
     memory: LinkMemory,
     openOver: (transport: Transport) => Promise<Link>,
   ): Promise<Link> {
     const open = async (): Promise<Link> => {
-      const link = await openOver(await createChild(server, target, clock));
+      const link = await openOver(await createChild(server, target, { clock, quirks }));
       // It was something else that the last one died of.
       if (link.session.era === "stateless") memory.diesOnProbe = false;
       return link;
@@ -179,13 +183,14 @@ export class Link {
     events: LinkEvents,
     signal: AbortSignal,
   ): Promise<Link> {
-    const { clock } = dependencies;
+    const { clock, quirks } = dependencies;
     let opening: Link | undefined;
     let isOpen = false;
     let stray: string | undefined;
     const peer = new Peer({
       server: server.name,
       clock,
+      quirks,
       transport,
       onStray: (what, cause) => {
         stray = what;
@@ -200,6 +205,7 @@ export class Link {
     const host: EraHost = {
       server: server.name,
       clock,
+      quirks,
       transport,
       peer,
       clientInfo: dependencies.clientInfo,

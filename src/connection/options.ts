@@ -25,6 +25,7 @@ export interface ResolvedServer {
   /** What its answers are kept by. */
   readonly cacheKeys: CacheKeys;
   readonly protocol: "auto" | "legacy" | ProtocolVersion;
+  readonly strict: boolean;
   readonly trusted: boolean;
   readonly lazy: boolean;
   readonly required: boolean;
@@ -111,6 +112,7 @@ export function resolveServer(
     target,
     cacheKeys: Object.freeze(cacheKeysOf(target)),
     protocol: pick("protocol") ?? "auto",
+    strict: pick("strict") ?? false,
     trusted: pick("trusted") ?? false,
     lazy: pick("lazy") ?? false,
     required: pick("required") ?? false,

@@ -2,36 +2,43 @@
 // half of all the code there is, and a program that talks to children only never loads it.
 
 import type { Clock } from "../core/clock.ts";
+import type { Quirks } from "../jsonrpc/quirks.ts";
 import type { DuplexTransport, ExchangeTransport, Transport } from "../jsonrpc/transport.ts";
 import type { HttpTransportOptions } from "../transport/http/http.ts";
 import type { SseTransportOptions } from "../transport/sse-legacy/sse.ts";
 import type { ResolvedServer } from "./options.ts";
 import type { ResolvedTarget } from "./target.ts";
 
+/** Handed to every transport of one server. */
+export interface TransportDependencies {
+  readonly clock: Clock;
+  readonly quirks: Quirks;
+}
+
 type HttpTarget = ResolvedTarget & { kind: "http" };
 
 export async function createHttp(
   server: ResolvedServer,
   target: HttpTarget,
-  clock: Clock,
+  dependencies: TransportDependencies,
 ): Promise<ExchangeTransport> {
   const { createHttpTransport } = await import("../transport/http/http.ts");
-  return createHttpTransport(httpOptions(server, target, clock));
+  return createHttpTransport(httpOptions(server, target, dependencies));
 }
 
 export async function createSse(
   server: ResolvedServer,
   target: HttpTarget,
-  clock: Clock,
+  dependencies: TransportDependencies,
 ): Promise<DuplexTransport> {
   const { createSseTransport } = await import("../transport/sse-legacy/sse.ts");
-  return createSseTransport(httpOptions(server, target, clock));
+  return createSseTransport(httpOptions(server, target, dependencies));
 }
 
 export async function createChild(
   server: ResolvedServer,
   target: ResolvedTarget & { kind: "stdio" },
-  clock: Clock,
+  dependencies: TransportDependencies,
 ): Promise<Transport> {
   const { createStdioTransport } = await import("../transport/stdio/stdio.ts");
   return createStdioTransport({
@@ -40,7 +47,7 @@ export async function createChild(
     args: target.args,
     env: target.env,
     cwd: target.cwd,
-    clock,
+    ...dependencies,
     limits: server.limits,
     timeouts: { closeStepMs: server.timeouts.closeStepMs },
   });
@@ -58,7 +65,7 @@ export async function createCustom(
 function httpOptions(
   server: ResolvedServer,
   target: HttpTarget,
-  clock: Clock,
+  dependencies: TransportDependencies,
 ): HttpTransportOptions & SseTransportOptions {
   const { connectMs, handshakeMs } = server.timeouts;
   return {
@@ -66,7 +73,7 @@ function httpOptions(
     url: target.url,
     headers: target.headers,
     ...(target.dispatcher === undefined ? {} : { dispatcher: target.dispatcher }),
-    clock,
+    ...dependencies,
     limits: server.limits,
     timeouts: { connectMs, handshakeMs },
     resume: { attempts: 5, backoff: { initialMs: 1_000, factor: 1.5, maxMs: 30_000, jitter: 0.1 } },

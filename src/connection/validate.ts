@@ -19,6 +19,7 @@ const stringMap = mapOf(v.string());
 
 const connectionEntries = {
   protocol: v.optional(v.picklist(["auto", "legacy", ...SESSION_VERSIONS, ...STATELESS_VERSIONS])),
+  strict: v.optional(v.boolean()),
   trusted: v.optional(v.boolean()),
   lazy: v.optional(v.boolean()),
   required: v.optional(v.boolean()),

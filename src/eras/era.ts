@@ -4,6 +4,7 @@ import type { Clock } from "../core/clock.ts";
 import type { McpError } from "../core/errors.ts";
 import type { Peer } from "../jsonrpc/peer.ts";
 import type { PeerRequest } from "../jsonrpc/pending.ts";
+import type { Quirks } from "../jsonrpc/quirks.ts";
 import type { CallLimits } from "../jsonrpc/running-call.ts";
 import type { Transport } from "../jsonrpc/transport.ts";
 import type { ProtocolVersion } from "../spec/versions.ts";
@@ -35,6 +36,8 @@ export interface EraEvents {
 export interface EraHost {
   readonly server: string;
   readonly clock: Clock;
+  /** The server's repair log. */
+  readonly quirks: Quirks;
   readonly transport: Transport;
   readonly peer: Peer;
   readonly clientInfo: Implementation;

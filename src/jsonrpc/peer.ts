@@ -21,6 +21,7 @@ import { isNotification, isRequest, METHOD_NOT_FOUND } from "./messages.ts";
 import { describeRequest, Pending } from "./pending.ts";
 import type { Outbound, PeerRequest, PendingOwner } from "./pending.ts";
 import { PendingTable } from "./pending-table.ts";
+import type { Quirks } from "./quirks.ts";
 import type { Abandoned, CallRules } from "./running-call.ts";
 import type { Exchange, ExchangeHandle, Transport, TransportSink } from "./transport.ts";
 
@@ -28,6 +29,8 @@ export interface PeerOptions {
   /** The server's name in the pool, for errors. */
   readonly server: string;
   readonly clock: Clock;
+  /** The server's repair log. */
+  readonly quirks: Quirks;
   readonly transport: Transport;
   /** What was received and fits nothing: answers to nobody, noise, violations; and callbacks that threw. */
   readonly onStray: (what: string, cause?: unknown) => void;

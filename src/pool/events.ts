@@ -3,6 +3,7 @@
 import type { McpError } from "../core/errors.ts";
 import type { WithheldTool } from "../catalog/pins.ts";
 import type { PoolTool } from "../catalog/pool-tool.ts";
+import type { QuirkCode } from "../jsonrpc/quirks.ts";
 import type { Implementation, LogLevel } from "../spec/types.ts";
 
 export interface PoolEvents {
@@ -36,7 +37,13 @@ export interface PoolEvents {
   /** A server's log message. */
   log: { server: string; level: LogLevel; logger: string | undefined; data: unknown };
   /** Something is wrong that does not fail a call. `server` is absent if it concerns the pool. */
-  warning: { server: string | undefined; message: string; cause: unknown };
+  warning: {
+    server: string | undefined;
+    message: string;
+    cause: unknown;
+    /** Stable code of a server's deviation from the specification: see docs/COMPATIBILITY.md. */
+    code: QuirkCode | undefined;
+  };
 }
 
 export type PoolEvent = keyof PoolEvents;

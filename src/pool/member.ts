@@ -21,11 +21,12 @@ import type { SleepWatch } from "../core/sleep-watch.ts";
 import { McpClosedError, McpConfigError, McpError, McpTimeoutError } from "../core/errors.ts";
 import { withLimit } from "../core/limit.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
+import type { QuirkCode } from "../jsonrpc/quirks.ts";
 import type { Tool } from "../spec/types.ts";
 import type { PoolEvent, PoolEvents } from "./events.ts";
 import type { ServerStatus } from "./status.ts";
 
-export interface MemberDependencies extends ConnectorDependencies {
+export interface MemberDependencies extends Omit<ConnectorDependencies, "quirks"> {
   readonly catalog: Catalog;
   readonly cache: ResponseCache;
   readonly sleepWatch: SleepWatch;
@@ -85,7 +86,7 @@ export class Member implements CachedSource {
       },
       onMissed: () => this.cache.missed(server),
       onLog: ({ level, logger, data }) => this.#emit("log", { server: name, level, logger, data }),
-      onWarning: (message, cause) => this.warn(message, cause),
+      onWarning: (message, cause, code) => this.warn(message, cause, code),
       onCircuitOpened: (error, forMs) =>
         this.#emit("server.circuit-opened", { server: name, error, forMs }),
       onCircuitClosed: () => {
@@ -96,8 +97,8 @@ export class Member implements CachedSource {
     });
   }
 
-  warn(message: string, cause?: unknown): void {
-    this.#emit("warning", { server: this.name, message, cause });
+  warn(message: string, cause?: unknown, code?: QuirkCode): void {
+    this.#emit("warning", { server: this.name, message, cause, code });
   }
 
   /** One attempt to connect and to load the tools. */
@@ -162,6 +163,7 @@ export class Member implements CachedSource {
       ...connection.description,
       tools: this.#catalog.toolsOf(this.name).length,
       counts: connection.counts,
+      quirks: connection.quirks.counts,
       lastError: connection.lastError?.toJSON(),
       latencyMs: connection.latencyMs,
     };

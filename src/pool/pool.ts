@@ -395,6 +395,6 @@ export class McpClientPool implements AsyncDisposable {
   }
 
   #warn(server: string | undefined, message: string, cause: unknown): void {
-    this.#emitter.emit("warning", { server, message, cause });
+    this.#emitter.emit("warning", { server, message, cause, code: undefined });
   }
 }

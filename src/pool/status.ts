@@ -3,6 +3,7 @@
 import type { ConnectionCounts, ServerDescription } from "../connection/description.ts";
 import type { ConnectionStateName } from "../connection/state.ts";
 import type { McpErrorJson } from "../core/errors.ts";
+import type { QuirkCode } from "../jsonrpc/quirks.ts";
 import type { CircuitState } from "../resilience/breaker.ts";
 
 export interface ServerStatus extends Partial<ServerDescription> {
@@ -16,6 +17,8 @@ export interface ServerStatus extends Partial<ServerDescription> {
   /** Tools that the pool shows. */
   readonly tools: number;
   readonly counts: ConnectionCounts;
+  /** Deviations from the specification that were repaired or reported, by code, and how often each was seen. */
+  readonly quirks: { readonly [code in QuirkCode]?: number };
   /** Why it was last disconnected, or not connected; kept after it is back. */
   readonly lastError: McpErrorJson | undefined;
   /** Moving mean of answered requests, milliseconds. */

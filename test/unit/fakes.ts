@@ -1,5 +1,6 @@
 // What the unit tests share: transports that record and do as they are told, and a signal that counts.
 
+import { Quirks } from "../../src/jsonrpc/quirks.ts";
 import type { McpError } from "../../src/core/errors.ts";
 import { isRequest } from "../../src/jsonrpc/messages.ts";
 import type { JsonRpcMessage, JsonRpcRequest, RequestId } from "../../src/jsonrpc/messages.ts";
@@ -235,4 +236,14 @@ export async function rejection(promise: Promise<unknown>): Promise<unknown> {
     return error;
   }
   throw new Error("it did not reject");
+}
+
+/** A repair log that keeps what it was told, by code. */
+export function repairLog(options: { strict?: boolean } = {}): Quirks & { warnings: string[] } {
+  const warnings: string[] = [];
+  const quirks = new Quirks({
+    strict: options.strict ?? false,
+    onFirst: (_code, message) => warnings.push(message),
+  });
+  return Object.assign(quirks, { warnings });
 }

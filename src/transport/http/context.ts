@@ -3,6 +3,7 @@
 import type { Clock } from "../../core/clock.ts";
 import { LinkedList, ListItem } from "../../core/linked-list.ts";
 import { redactUrl } from "../../core/redact.ts";
+import type { Quirks } from "../../jsonrpc/quirks.ts";
 import type { TransportSink } from "../../jsonrpc/transport.ts";
 import type { BackoffOptions } from "../../resilience/backoff.ts";
 import { RequestHeaders } from "./headers.ts";
@@ -31,6 +32,8 @@ export interface HttpContext {
   /** Of `url`, with its query. */
   readonly path: string;
   readonly clock: Clock;
+  /** The server's repair log. */
+  readonly quirks: Quirks;
   readonly messageBytes: number;
   readonly headers: RequestHeaders;
   readonly sockets: Sockets;
@@ -51,12 +54,13 @@ export interface HttpContextOptions {
   readonly headers: Readonly<Record<string, string>>;
   readonly dispatcher?: SocketOptions["dispatcher"];
   readonly clock: Clock;
+  readonly quirks: Quirks;
   readonly limits: { readonly messageBytes: number; readonly inFlight: number };
   readonly timeouts: { readonly connectMs: number };
 }
 
 export function createHttpContext(options: HttpContextOptions, resume: ResumeOptions): HttpContext {
-  const { server, url, clock, dispatcher, limits, timeouts } = options;
+  const { server, url, clock, quirks, dispatcher, limits, timeouts } = options;
   return {
     server,
     address: redactUrl(url),
@@ -64,6 +68,7 @@ export function createHttpContext(options: HttpContextOptions, resume: ResumeOpt
     origin: url.origin,
     path: url.pathname + url.search,
     clock,
+    quirks,
     messageBytes: limits.messageBytes,
     headers: new RequestHeaders(options.headers),
     sockets: new Sockets({

@@ -3,6 +3,7 @@
 import type { Dispatcher } from "undici";
 import type { Clock } from "../../core/clock.ts";
 import { McpAuthError, McpClosedError, type McpError } from "../../core/errors.ts";
+import type { Quirks } from "../../jsonrpc/quirks.ts";
 import type { JsonRpcMessage } from "../../jsonrpc/messages.ts";
 import type {
   Exchange,
@@ -29,6 +30,8 @@ export interface HttpTransportOptions {
   /** The user's undici dispatcher, used for everything and never closed. Default: sockets of our own. */
   readonly dispatcher?: Dispatcher | undefined;
   readonly clock: Clock;
+  /** The server's repair log. */
+  readonly quirks: Quirks;
   readonly limits: {
     /** Longest message: bytes of a JSON body, also after decompression; UTF-16 units of a stream's event. */
     readonly messageBytes: number;

@@ -11,6 +11,7 @@ import {
   type McpError,
 } from "../../core/errors.ts";
 import { redactUrl } from "../../core/redact.ts";
+import type { Quirks } from "../../jsonrpc/quirks.ts";
 import type { JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
 import type {
   DuplexTransport,
@@ -33,6 +34,8 @@ export interface SseTransportOptions {
   /** The user's undici dispatcher, used for everything and never closed. Default: pools of our own. */
   readonly dispatcher?: Dispatcher | undefined;
   readonly clock: Clock;
+  /** The server's repair log. */
+  readonly quirks: Quirks;
   readonly limits: {
     /** Longest event, UTF-16 units. Beyond it the stream, and with it the connection, is lost. */
     readonly messageBytes: number;

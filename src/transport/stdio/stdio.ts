@@ -11,6 +11,7 @@ import {
 import type { McpError } from "../../core/errors.ts";
 import { StateMachine } from "../../core/state-machine.ts";
 import type { TransitionTable } from "../../core/state-machine.ts";
+import type { Quirks } from "../../jsonrpc/quirks.ts";
 import type { JsonRpcMessage } from "../../jsonrpc/messages.ts";
 import type {
   DuplexTransport,
@@ -34,6 +35,8 @@ const REPORTED_NOISE_LINES = 10;
 
 export interface StdioTransportOptions extends SpawnOptions {
   readonly clock: Clock;
+  /** The server's repair log. */
+  readonly quirks: Quirks;
   readonly limits: {
     /** Longest line on stdout, bytes. Beyond it the connection is lost with `LIMIT_EXCEEDED`. */
     readonly messageBytes: number;

@@ -13,7 +13,7 @@ import { GuardedStore } from "../../../src/core/guarded-store.ts";
 import { SleepWatch } from "../../../src/core/sleep-watch.ts";
 import { Interceptors } from "../../../src/connection/interceptors.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
-import { FakeDuplex, FakeHttp, initializeResult } from "../fakes.ts";
+import { FakeDuplex, FakeHttp, initializeResult, repairLog } from "../fakes.ts";
 import type { Script, Sent } from "../fakes.ts";
 
 export const STDIO = { command: "fake" };
@@ -106,7 +106,13 @@ export function supervise(
   const warnings: unknown[] = [];
   const supervisor = new Supervisor(
     resolveServer(options.name ?? "s", config, SESSIONS),
-    { clock, store: memoryStore(clock), gate: new ConnectGate(32, clock), ...DEPENDENCIES },
+    {
+      clock,
+      store: memoryStore(clock),
+      gate: new ConnectGate(32, clock),
+      quirks: repairLog(),
+      ...DEPENDENCIES,
+    },
     {
       onSession: async () => {},
       onListChanged: () => {},

@@ -8,7 +8,7 @@ import type { SessionVersion } from "../../../src/spec/versions.ts";
 import { Peer } from "../../../src/jsonrpc/peer.ts";
 import type { RpcError } from "../../../src/jsonrpc/inbound.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
-import { initializeResult, rejection } from "../fakes.ts";
+import { initializeResult, rejection, repairLog } from "../fakes.ts";
 import type { FakeDuplex, FakeHttp } from "../fakes.ts";
 
 export const NO_HANDLERS: ClientHandlers = { sampling: { tools: false, context: false } };
@@ -41,6 +41,7 @@ export async function hostOver(
   const peer = new Peer({
     server: "s",
     clock,
+    quirks: options.quirks ?? repairLog(),
     transport,
     onStray: (what, cause) => strays.push(cause ?? what),
     onClose: () => {},
@@ -57,6 +58,7 @@ export async function hostOver(
   const host: EraHost = {
     server: "s",
     clock,
+    quirks: options.quirks ?? repairLog(),
     transport,
     peer,
     clientInfo: { name: "test", version: "1" },

@@ -3,7 +3,7 @@ import { InboundRequests, MAX_INBOUND, RpcError } from "../../../src/jsonrpc/inb
 import type { InboundContext } from "../../../src/jsonrpc/inbound.ts";
 import { Peer } from "../../../src/jsonrpc/peer.ts";
 import { ManualClock, settled } from "../../support/manual-clock.ts";
-import { FakeDuplex } from "../fakes.ts";
+import { FakeDuplex, repairLog } from "../fakes.ts";
 
 type Handle = (method: string, context: InboundContext) => Promise<object>;
 
@@ -19,6 +19,7 @@ beforeEach(async () => {
   peer = new Peer({
     server: "s",
     clock: new ManualClock(),
+    quirks: repairLog(),
     transport,
     onStray: (what, cause) => strays.push([what, cause]),
     onClose: () => {},
@@ -48,6 +49,7 @@ describe("answers (1.7, 1.13)", () => {
     const early = new Peer({
       server: "s",
       clock: new ManualClock(),
+      quirks: repairLog(),
       transport: fresh,
       onStray: () => {},
       onClose: () => {},

@@ -11,7 +11,7 @@ import type { PeerRequest } from "../../../src/jsonrpc/pending.ts";
 import { createMemoryPair } from "../../../src/transport/memory/memory.ts";
 import type { JsonRpcMessage } from "../../../src/jsonrpc/messages.ts";
 import { ManualClock, settled } from "../../support/manual-clock.ts";
-import { CountingSignal, FakeHttp, rejection } from "../fakes.ts";
+import { CountingSignal, FakeHttp, rejection, repairLog } from "../fakes.ts";
 
 const LIMITS = { silenceMs: 100, totalMs: 1_000 };
 
@@ -27,7 +27,7 @@ beforeEach(async () => {
   strays = [];
   onClose = vi.fn();
   const onStray = (what: string): void => void strays.push(what);
-  peer = new Peer({ server: "s", clock, transport, onStray, onClose });
+  peer = new Peer({ server: "s", clock, quirks: repairLog(), transport, onStray, onClose });
   await transport.start(peer, new AbortController().signal);
 });
 
@@ -522,7 +522,14 @@ describe("close", () => {
     expect(await rejection(call)).toMatchObject({ code: "CONNECTION_LOST", sent: "unknown" });
     expect(onClose).toHaveBeenCalledTimes(1);
 
-    const other = new Peer({ server: "s", clock, transport, onStray: () => {}, onClose });
+    const other = new Peer({
+      server: "s",
+      clock,
+      quirks: repairLog(),
+      transport,
+      onStray: () => {},
+      onClose,
+    });
     other.close(new McpClosedError("over"));
     other.onClose(reason);
     expect(onClose).toHaveBeenCalledTimes(1);
@@ -552,7 +559,14 @@ describe("close", () => {
 
 test("over the memory transport: both directions, and a loss that ends every call", async () => {
   const { client, server } = createMemoryPair();
-  const over = new Peer({ server: "m", clock, transport: client, onStray: () => {}, onClose });
+  const over = new Peer({
+    server: "m",
+    clock,
+    quirks: repairLog(),
+    transport: client,
+    onStray: () => {},
+    onClose,
+  });
   await client.start(over, new AbortController().signal);
   const seen: JsonRpcMessage[] = [];
   server.onMessage((message) => {

@@ -14,6 +14,7 @@ import {
   createHttpTransport,
   type HttpTransportOptions,
 } from "../../../../src/transport/http/http.ts";
+import { repairLog } from "../../fakes.ts";
 
 export const RESUME = { headers: ["mcp-session-id", "s1"] } as const;
 
@@ -139,6 +140,7 @@ export async function connect(
     url,
     headers: {},
     clock: systemClock,
+    quirks: repairLog(),
     limits: { messageBytes: 1_000_000, inFlight: 128 },
     timeouts: { connectMs: 5_000 },
     resume: { attempts: 2, backoff: { initialMs: 1, factor: 1, maxMs: 1, jitter: 0 } },

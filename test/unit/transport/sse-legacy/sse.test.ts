@@ -12,6 +12,7 @@ import {
   type TestHttpServer,
 } from "../../../support/http-server.ts";
 import { call, failure, RecordingSink, TestExchange, type Outcome } from "../http/harness.ts";
+import { repairLog } from "../../fakes.ts";
 
 let server: TestHttpServer;
 let transport: DuplexTransport;
@@ -47,6 +48,7 @@ async function setup(
     url: server.url,
     headers: { authorization: "Bearer t" },
     clock: systemClock,
+    quirks: repairLog(),
     limits: { messageBytes: options.messageBytes ?? 10_000, inFlight: 128 },
     timeouts: { connectMs: 5_000, handshakeMs: options.handshakeMs ?? 10_000 },
   });
@@ -190,6 +192,7 @@ test("start rejects where nobody listens, and where the stream ends early", asyn
     url: server.url,
     headers: {},
     clock: systemClock,
+    quirks: repairLog(),
     limits: { messageBytes: 1_000, inFlight: 128 },
     timeouts: { connectMs: 5_000, handshakeMs: 10_000 },
   });

@@ -13,6 +13,7 @@ import type {
   StdioTransportOptions,
 } from "../../../../src/transport/stdio/stdio.ts";
 import { groupMembers } from "../../../support/processes.ts";
+import { repairLog } from "../../fakes.ts";
 
 export const SERVER: string = fileURLToPath(
   new URL("../../../support/stdio-server.mjs", import.meta.url),
@@ -33,6 +34,7 @@ export class Harness {
       env: {},
       cwd: undefined,
       clock: systemClock,
+      quirks: repairLog(),
       limits: { messageBytes: 1 << 20, stderrBytes: 4096 },
       timeouts: { closeStepMs: 300 },
       ...options,
