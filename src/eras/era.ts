@@ -59,7 +59,7 @@ export interface EraHost {
 /** A request as its caller wants it: how it is given up, and what goes with it, is up to the era. */
 export interface EraRequest extends Omit<
   PeerRequest,
-  "cancel" | "outbound" | "isLongLived" | "onHead" | "finisher"
+  "cancel" | "outbound" | "route" | "isLongLived" | "onHead" | "finisher"
 > {
   /** The definition of the tool that is called, where it is known. */
   readonly tool?: Tool | undefined;

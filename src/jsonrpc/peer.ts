@@ -23,7 +23,7 @@ import type { Outbound, PeerRequest, PendingOwner } from "./pending.ts";
 import { PendingTable } from "./pending-table.ts";
 import type { Quirks } from "./quirks.ts";
 import type { Abandoned, CallRules } from "./running-call.ts";
-import type { Exchange, ExchangeHandle, Transport, TransportSink } from "./transport.ts";
+import type { Exchange, ExchangeHandle, Route, Transport, TransportSink } from "./transport.ts";
 
 export interface PeerOptions {
   /** The server's name in the pool, for errors. */
@@ -128,10 +128,10 @@ export class Peer implements TransportSink, PendingOwner {
   }
 
   /** Sends a notification; resolves when it was taken (HTTP) or written. */
-  notify(method: string, params?: object, outbound?: Outbound): Promise<void> {
+  notify(method: string, params?: object, outbound?: Outbound, route?: Route): Promise<void> {
     const message: JsonRpcNotification = { jsonrpc: "2.0", method };
     if (params !== undefined) message.params = params;
-    return this.#send(message, outbound);
+    return this.#send(message, outbound, route);
   }
 
   /** Reports progress for a token whose request is already answered (a task). Returns the function that stops it. */
@@ -322,7 +322,11 @@ export class Peer implements TransportSink, PendingOwner {
     this.#send(message, outbound).catch(() => {});
   }
 
-  #send(message: JsonRpcNotification | JsonRpcResponse, outbound = this.outbound): Promise<void> {
+  #send(
+    message: JsonRpcNotification | JsonRpcResponse,
+    outbound = this.outbound,
+    route?: Route,
+  ): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
     const what = "method" in message ? message.method : "a response";
     const { clock, transport, server } = this.#options;
@@ -353,6 +357,7 @@ export class Peer implements TransportSink, PendingOwner {
       try {
         handle = transport.send(message, {
           headers: outbound.headers,
+          route,
           onAccepted() {
             settle();
             resolve();

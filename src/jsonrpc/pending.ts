@@ -7,7 +7,7 @@ import type { Progress } from "../spec/types.ts";
 import type { RequestId } from "./messages.ts";
 import { RunningCall } from "./running-call.ts";
 import type { Abandoned, CallLimits, CallRules } from "./running-call.ts";
-import type { Exchange, ExchangeHandle, HeaderList, ResponseHead } from "./transport.ts";
+import type { Exchange, ExchangeHandle, HeaderList, ResponseHead, Route } from "./transport.ts";
 
 /** What the era adds to everything that is sent: nothing here, headers on HTTP. */
 export interface Outbound {
@@ -33,6 +33,8 @@ export interface PeerRequest {
   readonly cancel?: "notify" | "close" | undefined;
   /** Instead of the peer's own. */
   readonly outbound?: Outbound | undefined;
+  /** Which connection it goes over. Default `any`. */
+  readonly route?: Route | undefined;
   /** Its answer is a stream that stays open, and must not take a place among the calls. */
   readonly isLongLived?: boolean | undefined;
   readonly onHead?: ((head: ResponseHead) => void) | undefined;
@@ -83,6 +85,10 @@ export class Pending extends RunningCall<object> implements Exchange {
 
   get isLongLived(): boolean | undefined {
     return this.request.isLongLived;
+  }
+
+  get route(): Route | undefined {
+    return this.request.route;
   }
 
   onWritten(): void {

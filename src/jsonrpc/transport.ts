@@ -19,6 +19,15 @@ export interface TransportSink {
 /** A flat list: name, value, name, value. The same array is passed again and again, and never changed. */
 export type HeaderList = readonly string[];
 
+/**
+ * Which connection a message goes over, where several lead to different replicas of a server.
+ *
+ * - `any`: as usual
+ * - `refused`: one over which the session was refused
+ * - `other`: a new one
+ */
+export type Route = "any" | "refused" | "other";
+
 /** One message on its way: what the transport needs to send it, and what it reports about it. */
 export interface Exchange {
   /** Headers that the era demands, in addition to the transport's and the user's own. HTTP only. */
@@ -27,6 +36,8 @@ export interface Exchange {
   readonly resume?: { readonly headers: HeaderList } | undefined;
   /** The answer is a stream that stays open: it goes over a socket of its own. HTTP only. */
   readonly isLongLived?: boolean | undefined;
+  /** Default `any`. HTTP only. */
+  readonly route?: Route | undefined;
   /** The message's first byte was handed to the operating system: from here on it may run. */
   onWritten?(): void;
   /** The response's head, before any message of its body. HTTP only. */
@@ -84,8 +95,27 @@ export interface ExchangeTransport extends TransportBase {
   readonly channel: "exchange";
   /** Opens the stream on which the server speaks without being asked (GET). */
   listen(options: ListenOptions): ExchangeHandle;
-  /** Ends a session on the server (DELETE). Bounded by `timeoutMs`. Never rejects. */
-  endSession(headers: HeaderList, timeoutMs: number): Promise<void>;
+  /** Ends a session on the server (DELETE). Gives the status, if one came within `timeoutMs`. Never rejects. */
+  endSession(headers: HeaderList, timeoutMs: number): Promise<number | undefined>;
+  /** Absent where the connections are not the transport's own. */
+  readonly routes?: Routes | undefined;
+}
+
+/** The connections of one server, as far as they may lead to different replicas. */
+export interface Routes {
+  /** A handshake begins: what belongs to the last session, a balancer's cookies, is forgotten. */
+  begin(): void;
+  /** Resolves when what came with the handshake goes with every request from here on. */
+  settled(): Promise<void>;
+  /** The balancer keeps the session on one replica by a cookie. */
+  readonly hasCookies: boolean;
+  /** Connections that were opened so far. */
+  readonly openedCount: number;
+  /**
+   * It is known why the session was refused over some connections: `keep` gives them back to all requests, `drop`
+   * closes them.
+   */
+  releaseRefused(verdict: "keep" | "drop"): void;
 }
 
 export interface ListenOptions {

@@ -183,8 +183,9 @@ export class FakeHttp extends Fake implements ExchangeTransport {
     };
   }
 
-  async endSession(headers: HeaderList): Promise<void> {
+  async endSession(headers: HeaderList): Promise<number> {
     this.ended.push(headers);
+    return 200;
   }
 
   get listening(): Listening {

@@ -29,6 +29,21 @@ export class AnswerHeaders {
     return undefined;
   }
 
+  /** Values of all lines of that name, which is to be given in lower case. */
+  lines(name: string): string[] {
+    const source = this.#source;
+    if (!isRaw(source)) {
+      const value = source[name];
+      if (value === undefined) return [];
+      return typeof value === "string" ? [value] : value;
+    }
+    const lines: string[] = [];
+    for (let index = 0; index < source.length; index += 2) {
+      if (isNamed(source[index], name)) lines.push(source[index + 1]?.toString("latin1") ?? "");
+    }
+    return lines;
+  }
+
   /** The same, with all lines of that name joined. */
   all(name: string): string | undefined {
     const source = this.#source;

@@ -2,6 +2,7 @@
 // Hot path: `acquire`, `markAnswered` and `release`.
 
 import type { Dispatcher } from "undici";
+import type { Route } from "../../jsonrpc/transport.ts";
 
 /**
  * So often in all a call that follows the last at once waits for its socket instead of opening the second: as often as
@@ -9,10 +10,15 @@ import type { Dispatcher } from "undici";
  */
 const MAX_PAUSES = 3;
 
+/** Sockets that are held at once; one more is closed. */
+const MAX_HELD = 16;
+
 /** A request that is to be sent. */
 export interface Sender {
   /** Its answer is a stream that stays open, over a socket of its own. */
   readonly isLongLived: boolean;
+  /** Over which socket. */
+  readonly route: Route;
   /** It may be over meanwhile, and is then not sent. */
   sendUnlessOver(): void;
 }
@@ -23,9 +29,10 @@ export class CallSocket {
   /**
    * - `busy`: taken · `answered`: its call has the answer, and ends at once
    * - `resting`: given back, and the event loop has not polled since · `free`
+   * - `held`: its server did not know the session, and other requests keep away from it
    * - `shared`: for any number of calls, which do not give it back · `retired`: no call takes it any more
    */
-  state: "busy" | "answered" | "resting" | "free" | "shared" | "retired";
+  state: "busy" | "answered" | "resting" | "free" | "held" | "shared" | "retired";
 
   constructor(dispatcher: Dispatcher, state: "busy" | "shared") {
     this.dispatcher = dispatcher;
@@ -47,6 +54,8 @@ export class CallSockets {
   #all: CallSocket[] = [];
   /** The last one first: those that are not needed grow old, and are closed. */
   readonly #free: CallSocket[] = [];
+  /** Those over which the session was refused, until it is known whether the socket was to blame. */
+  readonly #held: CallSocket[] = [];
   /**
    * Given back in this turn of the event loop, and in the last. A call that follows at once takes another socket, if
    * need be a new one: that the server closes the one it has just answered on is not known before the event loop polls,
@@ -66,10 +75,10 @@ export class CallSockets {
 
   /** For one call, which gives it back. Undefined: there is none, and `sender` is told to send when there is. */
   acquire(sender: Sender): CallSocket | undefined {
-    const free = this.#free.pop();
-    if (free !== undefined) {
-      free.state = "busy";
-      return free;
+    const open = this.#takeOpen(sender.route);
+    if (open !== undefined) {
+      open.state = "busy";
+      return open;
     }
     const { count, create, createShared } = this.#options;
     if (this.#all.length < count) {
@@ -79,6 +88,11 @@ export class CallSockets {
     }
     if (createShared !== undefined) {
       return (this.#shared ??= new CallSocket(createShared(), "shared"));
+    }
+    const spare = this.#free.pop() ?? this.#held.pop();
+    if (spare !== undefined) {
+      spare.state = "busy";
+      return spare;
     }
     this.#waiting.push(sender);
     return undefined;
@@ -109,6 +123,23 @@ export class CallSockets {
     if (this.#waiting.length > 0) this.#turn();
   }
 
+  /** The call was refused because its server does not know the session, which another server may know. */
+  hold(socket: CallSocket): void {
+    if (socket.state === "shared" || socket.state === "retired") return;
+    if (this.#held.length >= MAX_HELD) return this.discard(socket);
+    socket.state = "held";
+    this.#held.push(socket);
+    if (this.#waiting.length > 0) this.#turn();
+  }
+
+  /** Ends the holding: `keep` gives the sockets back to all calls, `drop` closes them. */
+  releaseHeld(verdict: "keep" | "drop"): void {
+    for (const socket of this.#held.splice(0)) {
+      if (verdict === "keep") this.release(socket);
+      else this.discard(socket);
+    }
+  }
+
   /** Whether a call had better wait a moment for the only socket that is open. */
   takePause(): boolean {
     const [only] = this.#all;
@@ -125,9 +156,15 @@ export class CallSockets {
     this.#all = [];
     this.#shared = undefined;
     this.#free.length = 0;
+    this.#held.length = 0;
     for (const socket of all) socket.state = "retired";
     if (this.#waiting.length > 0) this.#turn();
     return all.map(({ dispatcher }) => dispatcher);
+  }
+
+  #takeOpen(route: Route): CallSocket | undefined {
+    if (route === "any") return this.#free.pop();
+    return route === "refused" ? this.#held.pop() : undefined;
   }
 
   #turn(): void {

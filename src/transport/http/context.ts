@@ -8,6 +8,7 @@ import type { TransportSink } from "../../jsonrpc/transport.ts";
 import type { BackoffOptions } from "../../resilience/backoff.ts";
 import { RequestHeaders } from "./headers.ts";
 import { Linger } from "./linger.ts";
+import { SessionCookies } from "./session-cookies.ts";
 import { Sockets, type SocketOptions } from "./sockets.ts";
 
 /** Something under way that `close()` ends, silently. */
@@ -36,6 +37,7 @@ export interface HttpContext {
   readonly quirks: Quirks;
   readonly messageBytes: number;
   readonly headers: RequestHeaders;
+  readonly cookies: SessionCookies;
   readonly sockets: Sockets;
   /** They are a dispatcher of the user's. */
   readonly isForeign: boolean;
@@ -61,6 +63,7 @@ export interface HttpContextOptions {
 
 export function createHttpContext(options: HttpContextOptions, resume: ResumeOptions): HttpContext {
   const { server, url, clock, quirks, dispatcher, limits, timeouts } = options;
+  const headers = new RequestHeaders(options.headers);
   return {
     server,
     address: redactUrl(url),
@@ -70,7 +73,10 @@ export function createHttpContext(options: HttpContextOptions, resume: ResumeOpt
     clock,
     quirks,
     messageBytes: limits.messageBytes,
-    headers: new RequestHeaders(options.headers),
+    headers,
+    cookies: new SessionCookies(url, clock, (header) => {
+      headers.cookie = header;
+    }),
     sockets: new Sockets({
       url,
       dispatcher,

@@ -32,16 +32,28 @@ const GET_BASE: HeaderList = ["accept", "text/event-stream"];
 
 /** The complete header lists of one server's requests. */
 export class RequestHeaders {
-  readonly #user: HeaderList;
-  readonly #post: string[];
+  readonly #configured: HeaderList;
+  /** The configured ones, with the session's cookies. */
+  #user: HeaderList;
+  #post: string[];
   /** An era passes the same few arrays again and again: one list is built for each. */
-  readonly #postByEra = new WeakMap<HeaderList, string[]>();
+  #postByEra = new WeakMap<HeaderList, string[]>();
   #lastEra: HeaderList | undefined;
   #lastPost: string[];
 
   constructor(user: Readonly<Record<string, string>>) {
-    this.#user = allowedHeaders(user);
+    this.#configured = allowedHeaders(user);
+    this.#user = this.#configured;
     this.#post = [...POST_BASE, ...this.#user];
+    this.#lastPost = this.#post;
+  }
+
+  /** Goes with every request from here on, after a `cookie` header of the user's own. */
+  set cookie(value: string | undefined) {
+    this.#user = value === undefined ? this.#configured : withCookie(this.#configured, value);
+    this.#post = [...POST_BASE, ...this.#user];
+    this.#postByEra = new WeakMap();
+    this.#lastEra = undefined;
     this.#lastPost = this.#post;
   }
 
@@ -77,6 +89,18 @@ export function allowedHeaders(user: Readonly<Record<string, string>>): HeaderLi
     if (!RESERVED.has(lower) && !lower.startsWith(RESERVED_PREFIX)) list.push(name, value);
   }
   return list;
+}
+
+function withCookie(user: HeaderList, value: string): HeaderList {
+  const list: string[] = [];
+  let own: string | undefined;
+  for (let index = 0; index < user.length; index += 2) {
+    const name = user[index] ?? "";
+    const given = user[index + 1] ?? "";
+    if (name.toLowerCase() === "cookie") own = given;
+    else list.push(name, given);
+  }
+  return [...list, "cookie", own === undefined ? value : `${own}; ${value}`];
 }
 
 /** An event id is any text: its UTF-8 bytes travel as they are, as in a browser's EventSource. */

@@ -11,6 +11,7 @@ import type {
   ExchangeTransport,
   HeaderList,
   ListenOptions,
+  Routes,
   TransportSink,
 } from "../../jsonrpc/transport.ts";
 import type { BackoffOptions } from "../../resilience/backoff.ts";
@@ -61,12 +62,14 @@ class HttpTransport implements ExchangeTransport {
   readonly channel = "exchange";
   readonly kind = "http";
   readonly address: string;
+  readonly routes: Routes;
   readonly #context: HttpContext;
   #closing: Promise<void> | undefined;
 
   constructor(context: HttpContext) {
     this.#context = context;
     this.address = context.address;
+    this.routes = new HttpRoutes(context);
   }
 
   async start(sink: TransportSink, signal: AbortSignal): Promise<void> {
@@ -116,8 +119,8 @@ class HttpTransport implements ExchangeTransport {
     return stream;
   }
 
-  endSession(headers: HeaderList, timeoutMs: number): Promise<void> {
-    if (this.#closing !== undefined) return Promise.resolve();
+  endSession(headers: HeaderList, timeoutMs: number): Promise<number | undefined> {
+    if (this.#closing !== undefined) return Promise.resolve(undefined);
     return new Promise((resolve) => new SessionEnd(this.#context, headers, timeoutMs, resolve));
   }
 
@@ -134,6 +137,34 @@ class HttpTransport implements ExchangeTransport {
   #closedError(): McpClosedError {
     const { server } = this.#context;
     return new McpClosedError(`the connection to "${server}" is closed`, { server });
+  }
+}
+
+class HttpRoutes implements Routes {
+  readonly #context: HttpContext;
+
+  constructor(context: HttpContext) {
+    this.#context = context;
+  }
+
+  begin(): void {
+    this.#context.cookies.begin();
+  }
+
+  settled(): Promise<void> {
+    return this.#context.cookies.settled();
+  }
+
+  get hasCookies(): boolean {
+    return !this.#context.cookies.isEmpty;
+  }
+
+  get openedCount(): number {
+    return this.#context.sockets.openedCount;
+  }
+
+  releaseRefused(verdict: "keep" | "drop"): void {
+    this.#context.sockets.releaseHeld(verdict);
   }
 }
 

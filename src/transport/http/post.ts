@@ -4,7 +4,7 @@
 import { McpConnectionError, McpProtocolError, type McpError } from "../../core/errors.ts";
 import { excerpt } from "../../core/redact.ts";
 import type { JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
-import type { Exchange, ExchangeHandle, ResponseHead } from "../../jsonrpc/transport.ts";
+import type { Exchange, ExchangeHandle, ResponseHead, Route } from "../../jsonrpc/transport.ts";
 import type { AnswerHeaders } from "./answer-headers.ts";
 import type { HttpContext } from "./context.ts";
 import { deliverEvent, isNamelessFailure, readMessage } from "./delivery.ts";
@@ -12,6 +12,8 @@ import { EventReader, type EventOwner } from "./event-reader.ts";
 import { HttpRequest } from "./request.ts";
 import { Resumption } from "./resumption.ts";
 import { mediaType, rpcError, statusError } from "./status.ts";
+
+const SESSION_ID = "mcp-session-id";
 
 export class PostExchange extends HttpRequest implements ExchangeHandle, EventOwner {
   protected readonly rpcMethod: string | undefined;
@@ -33,6 +35,14 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
 
   override get isLongLived(): boolean {
     return this.#exchange.isLongLived === true;
+  }
+
+  override get route(): Route {
+    return this.#exchange.route ?? "any";
+  }
+
+  protected override get isStranger(): boolean {
+    return this.status === 404 && this.#exchange.headers?.includes(SESSION_ID) === true;
   }
 
   override close(): void {

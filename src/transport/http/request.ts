@@ -10,6 +10,7 @@ import { decodeBody } from "./body.ts";
 import type { CallSocket, Sender } from "./call-sockets.ts";
 import { Closable } from "./context.ts";
 import type { HttpContext } from "./context.ts";
+import type { Route } from "../../jsonrpc/transport.ts";
 import { DocumentedHandler } from "./documented-handler.ts";
 import type { DirectHandler } from "./documented-handler.ts";
 import type { EventReader } from "./event-reader.ts";
@@ -93,6 +94,15 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     return false;
   }
 
+  get route(): Route {
+    return "any";
+  }
+
+  /** The server at the other end of the socket does not know the session: another socket may lead to one that does. */
+  protected get isStranger(): boolean {
+    return false;
+  }
+
   /** Sends; failures are reported later, never from inside this call. */
   protected run(): void {
     const { context } = this;
@@ -168,6 +178,8 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     this.#stage = "answered";
     this.status = status;
     this.answerHeaders = new AnswerHeaders(headers);
+    const { cookies } = this.context;
+    if (cookies.isWanted) cookies.take(this.answerHeaders.lines("set-cookie"));
     if ((status === 307 || status === 308) && this.#follow()) return;
     this.onAnswer();
   }
@@ -408,6 +420,7 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     this.#isBroken = false;
     if (socket === undefined) return;
     if (isBroken) this.context.sockets.discardCall(socket);
+    else if (this.isStranger) this.context.sockets.holdCall(socket);
     else this.context.sockets.releaseCall(socket);
   }
 }

@@ -8,10 +8,15 @@ import { HttpRequest } from "./request.ts";
 export class SessionEnd extends HttpRequest {
   protected readonly rpcMethod = undefined;
   protected readonly headers: string[];
-  readonly #done: () => void;
+  readonly #done: (status: number | undefined) => void;
   readonly #timer: Timer;
 
-  constructor(context: HttpContext, headers: HeaderList, timeoutMs: number, done: () => void) {
+  constructor(
+    context: HttpContext,
+    headers: HeaderList,
+    timeoutMs: number,
+    done: (status: number | undefined) => void,
+  ) {
     super(context, context.url);
     this.headers = context.headers.delete(headers);
     this.#done = done;
@@ -30,7 +35,7 @@ export class SessionEnd extends HttpRequest {
 
   protected onAnswer(): void {
     this.drain();
-    this.#finish();
+    this.#finish(this.status);
   }
 
   protected onBody(): void {}
@@ -41,8 +46,8 @@ export class SessionEnd extends HttpRequest {
     this.#finish();
   }
 
-  #finish(): void {
+  #finish(status?: number): void {
     this.context.clock.clearTimer(this.#timer);
-    this.#done();
+    this.#done(status);
   }
 }

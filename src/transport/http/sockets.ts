@@ -36,6 +36,7 @@ export class Sockets {
   readonly #options: SocketOptions;
   readonly #connect: buildConnector.connector;
   readonly #sockets = new Set<Socket>();
+  #opened = 0;
   readonly #streams = new Set<Dispatcher>();
   /** Replaced, and closed when what is under way there has ended. */
   readonly #retired = new Set<Dispatcher>();
@@ -55,6 +56,7 @@ export class Sockets {
       const socket: unknown = connector(target, callback);
       if (!(socket instanceof Socket)) return;
       this.#sockets.add(socket);
+      this.#opened += 1;
       socket.once("close", () => this.#sockets.delete(socket));
     };
     const { dispatcher, url, callCount } = options;
@@ -93,6 +95,20 @@ export class Sockets {
   /** The call failed, or was aborted. */
   discardCall(socket: CallSocket): void {
     this.#calls.discard(socket);
+  }
+
+  /** The call was refused because its server does not know the session. */
+  holdCall(socket: CallSocket): void {
+    this.#calls.hold(socket);
+  }
+
+  releaseHeld(verdict: "keep" | "drop"): void {
+    this.#calls.releaseHeld(verdict);
+  }
+
+  /** Connections that were opened so far, of all kinds. */
+  get openedCount(): number {
+    return this.#opened;
   }
 
   /** See {@link CallSockets}. */

@@ -116,6 +116,7 @@ class SseTransport implements DuplexTransport, EventStreamOwner {
       };
       signal.addEventListener("abort", onAbort, { once: true });
       context.sink = sink;
+      context.cookies.begin();
       new EventStream(context, this, [], undefined).open();
     });
   }
@@ -169,7 +170,8 @@ class SseTransport implements DuplexTransport, EventStreamOwner {
   }
 
   #onEndpoint(reference: string): void {
-    const { url, server } = this.#context;
+    const context = this.#context;
+    const { url, server } = context;
     const state = this.#state;
     if (state.kind !== "starting") return;
     const endpoint = URL.canParse(reference, url.href) ? new URL(reference, url) : undefined;
@@ -185,7 +187,7 @@ class SseTransport implements DuplexTransport, EventStreamOwner {
       return;
     }
     this.#state = { kind: "open", endpoint };
-    state.done();
+    void context.cookies.settled().then(() => state.done());
   }
 
   #lossOf(end: StreamEnd): McpError {

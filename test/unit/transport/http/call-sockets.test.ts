@@ -27,6 +27,7 @@ function setup(count: number, isShared = false) {
   const send = (isOver: () => boolean = () => false): void => {
     const sender: Sender = {
       isLongLived: false,
+      route: "any",
       sendUnlessOver() {
         const socket = isOver() ? undefined : sockets.acquire(sender);
         if (socket !== undefined) served.push(socket);
@@ -185,7 +186,11 @@ test("one that cannot be made leaves no trace", () => {
     throw new Error("the proxy's URL is none");
   });
   const sockets = new CallSockets({ count: 1, create });
-  const sender: Sender = { isLongLived: false, sendUnlessOver: () => {} };
+  const sender: Sender = {
+    isLongLived: false,
+    route: "any",
+    sendUnlessOver: () => {},
+  };
   for (let call = 0; call < 3; call++) {
     expect(() => sockets.acquire(sender)).toThrow("the proxy's URL is none");
   }
