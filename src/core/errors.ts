@@ -190,6 +190,8 @@ export class McpResponseError extends McpError {
   readonly isUnattributed: boolean;
   /** `Retry-After` in milliseconds from the answer's arrival, if it came with a usable one. */
   readonly retryAfterMs: number | undefined;
+  /** Whole milliseconds from the writing of the request to the head of the HTTP answer, where that is known. */
+  readonly answeredAfterMs: number | undefined;
 
   constructor(
     message: string,
@@ -199,6 +201,7 @@ export class McpResponseError extends McpError {
       data?: unknown;
       status?: number | undefined;
       retryAfterMs?: number | undefined;
+      answeredAfterMs?: number | undefined;
       isUnattributed?: boolean | undefined;
     },
   ) {
@@ -208,6 +211,7 @@ export class McpResponseError extends McpError {
     this.data = options.data;
     this.status = options.status;
     this.retryAfterMs = options.retryAfterMs;
+    this.answeredAfterMs = options.answeredAfterMs;
     this.isUnattributed = options.isUnattributed ?? false;
   }
 }
@@ -227,6 +231,8 @@ export class McpHttpError extends McpError {
   readonly status: number;
   /** `Retry-After` in milliseconds from the response's arrival, if there was a usable one. */
   readonly retryAfterMs: number | undefined;
+  /** Whole milliseconds from the writing of the request to the head of the response, where that is known. */
+  readonly answeredAfterMs: number | undefined;
   /** At most 512 characters of the body, control characters removed. */
   readonly excerpt: string;
 
@@ -235,12 +241,14 @@ export class McpHttpError extends McpError {
     options: McpErrorOptions & {
       status: number;
       retryAfterMs?: number | undefined;
+      answeredAfterMs?: number | undefined;
       excerpt?: string | undefined;
     },
   ) {
     super("HTTP_ERROR", message, { sent: "yes", ...options });
     this.status = options.status;
     this.retryAfterMs = options.retryAfterMs;
+    this.answeredAfterMs = options.answeredAfterMs;
     this.excerpt = options.excerpt ?? "";
   }
 }
@@ -250,15 +258,22 @@ export class McpAuthError extends McpError {
   readonly status: number | undefined;
   /** The `WWW-Authenticate` header as it came, for whoever drives authorization. */
   readonly challenge: string | undefined;
+  /** Whole milliseconds from the writing of the request to the head of the response, where that is known. */
+  readonly answeredAfterMs: number | undefined;
 
   constructor(
     code: "AUTH_REQUIRED" | "AUTH_FAILED" | "INSUFFICIENT_SCOPE",
     message: string,
-    options: McpErrorOptions & { status?: number | undefined; challenge?: string | undefined } = {},
+    options: McpErrorOptions & {
+      status?: number | undefined;
+      challenge?: string | undefined;
+      answeredAfterMs?: number | undefined;
+    } = {},
   ) {
     super(code, message, options);
     this.status = options.status;
     this.challenge = options.challenge;
+    this.answeredAfterMs = options.answeredAfterMs;
   }
 }
 

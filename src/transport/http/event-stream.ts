@@ -80,9 +80,14 @@ export class EventStream extends HttpRequest {
   }
 
   protected onBody(text: string): void {
-    const { status, answerHeaders: headers } = this;
+    const { status, answerHeaders: headers, answeredAfterMs } = this;
     const request = { method: undefined, id: undefined };
-    const error = statusError(this.context, request, { status, headers, body: text });
+    const error = statusError(this.context, request, {
+      status,
+      headers,
+      body: text,
+      answeredAfterMs,
+    });
     this.#owner.onEnd({ kind: "refused", status, error });
   }
 

@@ -101,13 +101,13 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
   }
 
   protected onBody(text: string): void {
-    const { context, rpcMethod, status } = this;
+    const { context, rpcMethod, status, answeredAfterMs } = this;
     if (status >= 300) {
       this.#exchange.onFailed(
         statusError(
           context,
           { method: rpcMethod, id: this.#id },
-          { status, headers: this.answerHeaders, body: text },
+          { status, headers: this.answerHeaders, body: text, answeredAfterMs },
         ),
       );
       return;
@@ -119,7 +119,7 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
     const message = readMessage(context, rpcMethod, text);
     if (message instanceof McpProtocolError) this.#exchange.onFailed(message);
     else if (isNamelessFailure(message)) {
-      this.#exchange.onFailed(rpcError(context, rpcMethod, message, status));
+      this.#exchange.onFailed(rpcError(context, rpcMethod, message, this));
     } else context.sink.onMessage(message, this.#exchange);
   }
 

@@ -39,8 +39,12 @@ const ABANDONED = new Error("the exchange is over");
 export abstract class HttpRequest extends Closable implements DirectHandler, Sender {
   protected readonly context: HttpContext;
   /** Of the final answer. */
-  protected status = 0;
+  status = 0;
   protected answerHeaders: AnswerHeaders = NO_HEADERS;
+  /** From the first writing of the request to the final answer's head, whole milliseconds. */
+  answeredAfterMs = 0;
+  /** On the clock, cut to 32 bits: a fraction would be an object of its own for each request. */
+  #writtenAtMs = 0;
   #url: URL;
   /** A URL builds these anew each time it is asked. */
   #path: string;
@@ -165,7 +169,9 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     }
     this.#abort = abort;
     this.#stage = "written";
-    if (this.#redirects === 0) this.onSent();
+    if (this.#redirects > 0) return;
+    this.#writtenAtMs = wholeMs(this.context.clock.now());
+    this.onSent();
   }
 
   onHeaders(status: number, headers: HeaderSource): boolean {
@@ -174,7 +180,9 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
   }
 
   #onHead(status: number, headers: HeaderSource): void {
-    this.context.heardAt = this.context.clock.now();
+    const now = this.context.clock.now();
+    this.context.heardAt = now;
+    this.answeredAfterMs = wholeMs(wholeMs(now) - this.#writtenAtMs);
     this.#stage = "answered";
     this.status = status;
     this.answerHeaders = new AnswerHeaders(headers);
@@ -423,4 +431,9 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     else if (this.isStranger) this.context.sockets.holdCall(socket);
     else this.context.sockets.releaseCall(socket);
   }
+}
+
+/** Wraps after 24 days; the difference of two is right all the same. */
+function wholeMs(ms: number): number {
+  return ms | 0;
 }

@@ -15,6 +15,8 @@ export interface HttpAnswer {
   readonly headers: AnswerHeaders;
   /** At most {@link ERROR_BODY_BYTES} of it. */
   readonly body: string;
+  /** From the writing of the request to the head of the answer, whole milliseconds. */
+  readonly answeredAfterMs: number;
 }
 
 /** The answered request; `id` is undefined if it asked for no response. */
@@ -36,9 +38,9 @@ export function statusError(
 ): McpError {
   const { server, address } = context;
   const { method } = request;
-  const { status, headers, body } = answer;
+  const { status, headers, body, answeredAfterMs } = answer;
   const challenge = headers.all("www-authenticate");
-  const common = { server, method, sent: "yes", status } as const;
+  const common = { server, method, sent: "yes", status, answeredAfterMs } as const;
   const who = `"${server}" at ${address}`;
   if (status === 401) {
     return new McpAuthError(
@@ -58,7 +60,7 @@ export function statusError(
   }
   const failure = request.id === undefined ? undefined : rpcFailure(body, request.id);
   const waitMs = retryAfterMs(headers.all("retry-after"), context.clock.wallTime());
-  if (failure !== undefined) return rpcError(context, method, failure, status, waitMs);
+  if (failure !== undefined) return rpcError(context, method, failure, answer, waitMs);
   const piece = excerpt(body);
   const location = headers.all("location");
   const detail =
@@ -78,7 +80,7 @@ export function rpcError(
   context: HttpContext,
   method: string | undefined,
   failure: JsonRpcFailure,
-  status: number,
+  answer: { readonly status: number; readonly answeredAfterMs: number },
   waitMs?: number,
 ): McpResponseError {
   const { code, message, data } = failure.error;
@@ -89,8 +91,9 @@ export function rpcError(
     rpcCode: code,
     rpcMessage: message,
     data,
-    status,
+    status: answer.status,
     retryAfterMs: waitMs,
+    answeredAfterMs: answer.answeredAfterMs,
     isUnattributed: failure.id == null,
   });
 }

@@ -69,7 +69,8 @@ export class SsePost extends HttpRequest implements ExchangeHandle {
 
   protected onBody(text: string): void {
     const request = { method: this.rpcMethod, id: this.#id };
-    const answer = { status: this.status, headers: this.answerHeaders, body: text };
+    const { status, answerHeaders: headers, answeredAfterMs } = this;
+    const answer = { status, headers, body: text, answeredAfterMs };
     this.onFailure(statusError(this.context, request, answer));
   }
 
