@@ -12,10 +12,10 @@ import {
 import type { McpError } from "../core/errors.ts";
 import type { GuardedStore } from "../core/guarded-store.ts";
 import { withLimit } from "../core/limit.ts";
-import { classifyInitialize } from "../eras/classify.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
 import type { EraEvents, EraHost, EraSession } from "../eras/era.ts";
-import { DiedOnProbe, negotiate } from "../eras/negotiate.ts";
+import { DiedOnProbe, HandshakeRefused } from "../eras/handshake-failure.ts";
+import { negotiate } from "../eras/negotiate.ts";
 import type { EraMemory } from "../eras/negotiate.ts";
 import { Peer } from "../jsonrpc/peer.ts";
 import type { Transport } from "../jsonrpc/transport.ts";
@@ -100,7 +100,17 @@ export class Link {
    *
    * @throws {McpError} what went wrong, or the signal's reason.
    */
-  static async open(
+  static open(
+    server: ResolvedServer,
+    dependencies: LinkDependencies,
+    memory: LinkMemory,
+    events: LinkEvents,
+    signal: AbortSignal,
+  ): Promise<Link> {
+    return reported(Link.#open(server, dependencies, memory, events, signal));
+  }
+
+  static async #open(
     server: ResolvedServer,
     dependencies: LinkDependencies,
     memory: LinkMemory,
@@ -132,8 +142,9 @@ export class Link {
       memory.http = "http";
       return link;
     } catch (error) {
-      const isOlder = classifyInitialize(error) === "try-http-sse" && allowsSessions(server);
-      if (wanted !== undefined || !isOlder) throw error;
+      // Once an InitializeResult has come, the transport is the right one.
+      const isOlder = error instanceof HandshakeRefused && error.stage === "initialize";
+      if (wanted !== undefined || !isOlder || !allowsSessions(server)) throw error;
       const link = await openOver(await createSse(server, target, made)).catch(() => {
         // Neither way works: what the endpoint said first is what its owner can act on.
         signal.throwIfAborted();
@@ -246,11 +257,13 @@ export class Link {
     this.session.abandon(reason);
     // That a server has sessions is not refuted by its having forgotten one.
     if (this.session.era === "stateless") this.#memory.era.forget();
-    this.#session = await within(
-      this.#host,
-      signal,
-      () => undefined,
-      (both) => negotiate(this.#host, this.#memory.era, both),
+    this.#session = await reported(
+      within(
+        this.#host,
+        signal,
+        () => undefined,
+        (both) => negotiate(this.#host, this.#memory.era, both),
+      ),
     );
     this.#abandoned = undefined;
   }
@@ -324,6 +337,13 @@ function within<T>(
     );
   };
   return withLimit({ clock, limitMs: handshakeMs, onLimit, signal, graceMs: TIDY_UP_MS }, work);
+}
+
+/** The failure as callers see it, when nothing else is tried. */
+function reported<T>(work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    throw error instanceof HandshakeRefused ? error.error : error;
+  });
 }
 
 function isRefusal(error: unknown): boolean {
