@@ -10,11 +10,16 @@ import { isStatelessVersion } from "../spec/versions.ts";
 /** A server may learn the other era beside its own: after this it is asked again, milliseconds. */
 const KEPT_MS = 24 * 60 * 60 * 1_000;
 
+/** What was only guessed is asked again after this, milliseconds, and by other processes at once. */
+const GUESS_KEPT_MS = 10 * 60 * 1_000;
+
 /** As it lies in the store. */
 interface Stored {
   readonly era: "session" | "stateless";
   readonly version?: string;
   readonly discovered?: DiscoverResult | undefined;
+  /** Such a verdict is not written to the store. */
+  readonly isGuess?: true;
   /** Milliseconds since the Unix epoch. */
   readonly at: number;
 }
@@ -43,9 +48,9 @@ export class StoredEraMemory implements EraMemory {
     const stored = own === undefined ? parse(await this.#store.get(this.#server, this.#key)) : own;
     if (stored == null) return undefined;
     const age = this.#clock.wallTime() - stored.at;
-    if (age < 0 || age >= KEPT_MS) return undefined;
-    const { era, version, discovered } = stored;
-    if (era === "session") return { era };
+    const { era, version, discovered, isGuess } = stored;
+    if (age < 0 || age >= (isGuess === true ? GUESS_KEPT_MS : KEPT_MS)) return undefined;
+    if (era === "session") return isGuess === true ? { era, isGuess } : { era };
     if (!isStatelessVersion(version)) return undefined;
     const isFresh = discovered !== undefined && age < ttlOf(discovered);
     return { era, version, discovered: isFresh ? discovered : undefined };
@@ -54,6 +59,7 @@ export class StoredEraMemory implements EraMemory {
   keep(known: KnownEra): void {
     const stored: Stored = { ...known, at: this.#clock.wallTime() };
     this.#own = stored;
+    if (stored.isGuess === true) return;
     void this.#store.set(this.#server, this.#key, JSON.stringify(stored), KEPT_MS);
   }
 

@@ -12,10 +12,10 @@ import {
 import type { McpError } from "../core/errors.ts";
 import type { GuardedStore } from "../core/guarded-store.ts";
 import { withLimit } from "../core/limit.ts";
-import { classifyInitialize } from "../eras/classify.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
 import type { EraEvents, EraHost, EraSession } from "../eras/era.ts";
-import { DiedOnProbe, negotiate } from "../eras/negotiate.ts";
+import { DiedOnProbe, HandshakeRefused } from "../eras/handshake-failure.ts";
+import { negotiate } from "../eras/negotiate.ts";
 import type { EraMemory } from "../eras/negotiate.ts";
 import { Peer } from "../jsonrpc/peer.ts";
 import type { Transport } from "../jsonrpc/transport.ts";
@@ -104,7 +104,17 @@ export class Link {
    *
    * @throws {McpError} what went wrong, or the signal's reason.
    */
-  static async open(
+  static open(
+    server: ResolvedServer,
+    dependencies: LinkDependencies,
+    memory: LinkMemory,
+    events: LinkEvents,
+    signal: AbortSignal,
+  ): Promise<Link> {
+    return reported(Link.#open(server, dependencies, memory, events, signal));
+  }
+
+  static async #open(
     server: ResolvedServer,
     dependencies: LinkDependencies,
     memory: LinkMemory,
@@ -136,8 +146,9 @@ export class Link {
       memory.http = "http";
       return link;
     } catch (error) {
-      const isOlder = classifyInitialize(error) === "try-http-sse" && allowsSessions(server);
-      if (wanted !== undefined || !isOlder) throw error;
+      // Once an InitializeResult has come, the transport is the right one.
+      const isOlder = error instanceof HandshakeRefused && error.stage === "initialize";
+      if (wanted !== undefined || !isOlder || !allowsSessions(server)) throw error;
       const link = await openOver(await createSse(server, target, made)).catch(() => {
         // Neither way works: what the endpoint said first is what its owner can act on.
         signal.throwIfAborted();
@@ -234,7 +245,7 @@ export class Link {
         () => stray,
         async (both) => {
           await transport.start(peer, both);
-          link.#session = await negotiate(host, memory.era, both);
+          link.#session = await agree(host, memory, both);
         },
       );
     } catch (error) {
@@ -251,11 +262,13 @@ export class Link {
     this.session.abandon(reason);
     // That a server has sessions is not refuted by its having forgotten one.
     if (this.session.era === "stateless") this.#memory.era.forget();
-    this.#session = await within(
-      this.#host,
-      signal,
-      () => undefined,
-      (both) => negotiate(this.#host, this.#memory.era, both),
+    this.#session = await reported(
+      within(
+        this.#host,
+        signal,
+        () => undefined,
+        (both) => agree(this.#host, this.#memory, both),
+      ),
     );
     this.#abandoned = undefined;
   }
@@ -329,6 +342,33 @@ function within<T>(
     );
   };
   return withLimit({ clock, limitMs: handshakeMs, onLimit, signal, graceMs: TIDY_UP_MS }, work);
+}
+
+/** Handshakes in a row whose session no replica knew. */
+const MAX_HANDSHAKES = 8;
+
+/**
+ * An agreement that the server keeps. A load balancer that spreads sessions by their id may send all requests of a session
+ * to a replica that has not begun it: another handshake gives another id.
+ */
+async function agree(host: EraHost, { era }: LinkMemory, signal: AbortSignal): Promise<EraSession> {
+  const { quirks } = host;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await negotiate(host, era, signal);
+    } catch (error) {
+      const isUnknown = error instanceof HandshakeRefused && error.stage === "initialized";
+      if (!isUnknown || attempt === MAX_HANDSHAKES || quirks.strict) throw error;
+      quirks.note("replicas-without-affinity", "no replica knows the session that was just given");
+    }
+  }
+}
+
+/** The failure as callers see it, when nothing else is tried. */
+function reported<T>(work: Promise<T>): Promise<T> {
+  return work.catch((error: unknown) => {
+    throw error instanceof HandshakeRefused ? error.error : error;
+  });
 }
 
 function isRefusal(error: unknown): boolean {

@@ -113,6 +113,18 @@ export class McpError extends Error {
     return Object.assign(copy, { method, sent, server });
   }
 
+  /**
+   * The same error in other words, where more is known than where it was made.
+   *
+   * @internal
+   */
+  reworded(message: string, cause: unknown = this.cause): this {
+    const copy = this.forCall(this.method, this.sent);
+    const stack = this.stack?.replace(this.message, () => message);
+    Object.defineProperty(copy, "stack", { value: stack, writable: true, configurable: true });
+    return Object.assign(copy, { message, cause });
+  }
+
   toJSON(): McpErrorJson {
     return {
       name: this.name,

@@ -32,16 +32,21 @@ export type Observation =
       readonly code: number;
       readonly data: unknown;
       readonly status: number | undefined;
+      readonly retryAfterMs?: number | undefined;
     }
   /** A status with a body that is no JSON-RPC error. */
-  | { readonly kind: "http-error"; readonly status: number }
+  | {
+      readonly kind: "http-error";
+      readonly status: number;
+      readonly retryAfterMs?: number | undefined;
+    }
   /** 401, or 403 that asks for a wider scope. */
   | { readonly kind: "unauthorized" }
   /** 2xx with something that is no MCP. */
   | { readonly kind: "no-mcp" }
   /** The answer began, and broke off. */
   | { readonly kind: "broken-off" }
-  /** Network, time limit, caller's will. */
+  /** Network, time limit, caller's will; on stdio also a channel that broke the protocol and is gone. */
   | { readonly kind: "unreachable" }
   /** The channel lives on but does not carry the probe: a transport that is not ours. */
   | { readonly kind: "unsendable" }
@@ -57,11 +62,13 @@ export interface ProbeContext {
   readonly asked: number;
 }
 
-/** `row` names the row of the table: H1 … H21, S1 … S7. */
+/** `row` names the row of the table: H1 … H22, S1 … S10. */
 export type Verdict = { readonly row: string } & (
   | { readonly era: "stateless"; readonly version: StatelessVersion }
   /** `initialize`; with the newest of the revisions that the server listed, if it listed any. */
   | { readonly era: "session"; readonly version: SessionVersion | undefined }
+  /** No evidence, but servers with sessions react so too: `initialize` is tried once. */
+  | { readonly era: "maybe-session" }
   /** The probe again, once, with a new id. */
   | { readonly era: "ask-again"; readonly version: StatelessVersion }
   /** Nothing in common. */
@@ -95,21 +102,21 @@ export function classify(observation: Observation, context: ProbeContext): Verdi
         ? ofHttpRpcError(observation, context)
         : ofDuplexRpcError(observation, context);
     case "http-error":
-      return ofStatus(observation.status);
+      return ofStatus(observation.status, observation.retryAfterMs);
     case "unauthorized":
-      return { row: "H16", era: "unknown" };
+      return { row: "H16", era: "maybe-session" };
     case "no-mcp":
-      return { row: "H6", era: "unknown" };
+      return { row: context.channel === "exchange" ? "H6" : "S10", era: "maybe-session" };
     case "broken-off":
       return context.asked === 0
         ? { row: "H21", era: "ask-again", version: LATEST_STATELESS_VERSION }
-        : { row: "H21", era: "unknown" };
+        : { row: "H21", era: "maybe-session" };
     case "unreachable":
       return { row: "H19", era: "unknown" };
     case "unsendable":
       return session("S4");
     case "silence":
-      return session("S6");
+      return context.channel === "exchange" ? { row: "H22", era: "maybe-session" } : session("S6");
     case "died":
       return { row: "S7", era: "respawn" };
   }
@@ -123,11 +130,16 @@ export function observe(
 ): Observation {
   if (error instanceof McpAuthError) return { kind: "unauthorized" };
   if (error instanceof McpResponseError) {
-    return { kind: "rpc-error", code: error.rpcCode, data: error.data, status: error.status };
+    const { rpcCode: code, data, status, retryAfterMs } = error;
+    return { kind: "rpc-error", code, data, status, retryAfterMs };
   }
-  if (error instanceof McpHttpError) return { kind: "http-error", status: error.status };
-  // What is no MCP will be none when it is asked again.
-  if (error instanceof McpProtocolError) return { kind: "no-mcp" };
+  if (error instanceof McpHttpError) {
+    return { kind: "http-error", status: error.status, retryAfterMs: error.retryAfterMs };
+  }
+  if (error instanceof McpProtocolError) {
+    // Another process of the same command would break the protocol in the same way.
+    return { kind: channel === "duplex" && isOver ? "unreachable" : "no-mcp" };
+  }
   if (channel === "duplex") {
     if (isOver) return { kind: "died" };
     return { kind: error instanceof McpConnectionError ? "unsendable" : "unreachable" };
@@ -193,14 +205,14 @@ function ofResult(result: object, { channel }: ProbeContext): Verdict {
 }
 
 function ofHttpRpcError(
-  { code, data, status }: Observation & { kind: "rpc-error" },
+  { code, data, status, retryAfterMs }: Observation & { kind: "rpc-error" },
   { asked }: ProbeContext,
 ): Verdict {
-  // Whoever says so speaks the era, whatever the status.
+  // A server that says so speaks the era, whatever the status.
   const isOurs = code === UNSUPPORTED_VERSION && mutualStateless(supportedOf(data)) !== undefined;
   if (status !== undefined && !isOurs) {
-    if (isTransient(status)) return { row: "H18", era: "unknown" };
-    if (status === 403) return { row: "H17", era: "unknown" };
+    if (isTransient(status)) return ofTrouble(status, retryAfterMs);
+    if (status === 403) return { row: "H17", era: "maybe-session" };
   }
   switch (code) {
     case UNSUPPORTED_VERSION:
@@ -262,9 +274,15 @@ function ofUnsupported(
   return session(rows.legacy, older);
 }
 
-function ofStatus(status: number): Verdict {
-  if (isTransient(status)) return { row: "H18", era: "unknown" };
-  if (status === 403) return { row: "H17", era: "unknown" };
+/** A server that says when to come back, or that it is asked too often, is not asked anything else now. */
+function ofTrouble(status: number, retryAfterMs: number | undefined): Verdict {
+  const mustWait = status < 500 || retryAfterMs !== undefined;
+  return { row: "H18", era: mustWait ? "unknown" : "maybe-session" };
+}
+
+function ofStatus(status: number, retryAfterMs: number | undefined): Verdict {
+  if (isTransient(status)) return ofTrouble(status, retryAfterMs);
+  if (status === 403) return { row: "H17", era: "maybe-session" };
   if (status < 400) return { row: "H20", era: "unknown" };
   return session("H15");
 }

@@ -3,13 +3,13 @@
 
 import { delay } from "../core/clock.ts";
 import {
+  McpError,
   McpHttpError,
   McpProtocolError,
   McpResponseError,
   McpTimeoutError,
 } from "../core/errors.ts";
 import { excerpt } from "../core/redact.ts";
-import type { InboundHandlers } from "../jsonrpc/inbound.ts";
 import type { DiscoverResult } from "../spec/types.ts";
 import {
   isSessionVersion,
@@ -20,22 +20,21 @@ import {
 } from "../spec/versions.ts";
 import type { SessionVersion, StatelessVersion } from "../spec/versions.ts";
 import { offerSession } from "./2025-11-25/session.ts";
-import { Envelope } from "./2026-07-28/envelope.ts";
-import { discover } from "./2026-07-28/handshake.ts";
+import { Probe } from "./2026-07-28/probe.ts";
+import type { Probed } from "./2026-07-28/probe.ts";
 import { beginStateless } from "./2026-07-28/session.ts";
-import {
-  classify,
-  classifyInitialize,
-  isConclusive,
-  isDiscoverResult,
-  observe,
-} from "./classify.ts";
+import { classifyInitialize, isConclusive, isDiscoverResult } from "./classify.ts";
 import type { Verdict } from "./classify.ts";
 import type { Agreement, EraHost, EraSession } from "./era.ts";
+import { DiedOnProbe, HandshakeRefused, moreHelpful } from "./handshake-failure.ts";
 
 /** What is known of a server's era. */
 export type KnownEra =
-  | { readonly era: "session" }
+  | {
+      readonly era: "session";
+      /** `initialize` worked after a probe that gave no evidence: not to be believed for long. */
+      readonly isGuess?: true;
+    }
   | {
       readonly era: "stateless";
       readonly version: StatelessVersion;
@@ -50,28 +49,21 @@ export interface EraMemory {
   forget(): void;
 }
 
-/** A child process ended on the probe, as old servers do on anything but `initialize`: start it again without (S7). */
-export class DiedOnProbe extends Error {
-  constructor(cause: unknown) {
-    super("the server ended on the probe", { cause });
-    this.name = "DiedOnProbe";
-  }
-}
-
 /**
- * How long a silent child is left with the probe alone, milliseconds (S6). A slow start may take longer; then
- * `initialize` goes to the same process as well, and its answer decides: servers of both eras take the last word.
+ * How long a silent server is left with the probe alone, milliseconds (S6, H22). A slow start may take longer; then
+ * `initialize` goes out as well: on stdio to the same process, where servers of both eras take the last word, over
+ * HTTP on another socket, where the first answer that says something decides.
  */
 export const PATIENCE_MS = 5_000;
 
-/** After the probe was answered, how long the answer to that `initialize` is still waited for, milliseconds. */
+/** After one of the two was answered, how long the answer to the other is still waited for, milliseconds. */
 const LAST_WORD_MS = 2_000;
 
 /**
  * Agrees with a server on how to speak.
  *
- * @throws {McpProtocolError} if there is no revision in common; {@link DiedOnProbe}; what `initialize` or the
- *   probe failed with.
+ * @throws {McpProtocolError} if there is no revision in common; {@link DiedOnProbe}; {@link HandshakeRefused}; what
+ *   `initialize` or the probe failed with.
  */
 export async function negotiate(
   host: EraHost,
@@ -79,56 +71,35 @@ export async function negotiate(
   signal: AbortSignal,
 ): Promise<EraSession> {
   const { protocol, transport } = host;
+  const negotiation = new Negotiation(host, memory, signal);
   if (protocol === "legacy" || isSessionVersion(protocol)) {
-    const version = protocol === "legacy" ? undefined : protocol;
-    return startSession(host, version, signal).catch((error: unknown) => {
-      throw classifyInitialize(error) === "stateless" ? noSessions(host, error) : error;
-    });
+    return negotiation.startAsked(protocol === "legacy" ? undefined : protocol);
   }
-  // HTTP+SSE is spoken by servers of 2024-11-05 alone.
-  if (transport.kind === "sse") return startSession(host, undefined, signal);
+  if (transport.kind === "sse") {
+    // HTTP+SSE is spoken by servers of 2024-11-05 alone.
+    const agreement = await offerSession(host, LATEST_SESSION_VERSION, signal);
+    return agreement.begin(signal);
+  }
   const known = await memory.recall();
   // A child process is asked all the same: it costs nothing, and another may stand behind the same command.
   const isAway = transport.channel === "exchange";
   if (isAway && known?.era === "stateless" && known.discovered !== undefined) {
     return beginStateless(host, known.version, known.discovered, signal);
   }
-  const negotiation = new Negotiation(host, memory, signal);
   if (protocol === "auto" && (known?.era === "session" || !host.mayProbe)) {
-    try {
-      return await negotiation.startSession(undefined);
-    } catch (error) {
-      const isRefused = host.mayProbe ? isAnswer(error) : classifyInitialize(error) === "stateless";
-      // A process that hangs, or ends, may be another than the one that is remembered.
-      if (isRefused || transport.channel === "duplex") memory.forget();
-      if (!isRefused) throw error;
-    }
+    const session = await negotiation.startKnown(known);
+    if (session !== undefined) return session;
   }
   return negotiation.run(known?.era === "stateless");
 }
 
-/** A server that turns out to have no sessions may ask nothing; one that has them asks when they have begun. */
-const PROBING: InboundHandlers = {
-  // At any time, before there is a session too (7.1).
-  onRequest: (method) => (method === "ping" ? Promise.resolve({}) : undefined),
-  onNotification: () => {},
-};
-
-/** The end of a probe. */
-interface Probed {
-  readonly verdict: Exclude<Verdict, { readonly era: "ask-again" }>;
-  readonly result: object | undefined;
-  readonly error: unknown;
-}
+/** What came of `initialize`. */
+type Offered = { readonly agreement: Agreement } | { readonly error: unknown };
 
 class Negotiation {
   readonly #host: EraHost;
   readonly #memory: EraMemory;
   readonly #signal: AbortSignal;
-  /** Once there is an answer. */
-  #probed: Probed | undefined;
-  /** `initialize` had the last word. */
-  #isDecided = false;
 
   constructor(host: EraHost, memory: EraMemory, signal: AbortSignal) {
     this.#host = host;
@@ -136,81 +107,93 @@ class Negotiation {
     this.#signal = signal;
   }
 
-  async run(wasStateless: boolean): Promise<EraSession> {
-    const { protocol, transport } = this.#host;
-    const probing = this.#probe();
-    // Only a channel without statuses can leave a question unanswered for ever.
-    const isPatient = transport.channel === "exchange" || protocol !== "auto" || wasStateless;
-    const probed = isPatient ? await probing : await this.#firstOf(probing);
-    if (probed === undefined) return this.#withLastWord(probing);
-    return this.#follow(probed);
+  /** The user asked for a session. */
+  async startAsked(version: SessionVersion | undefined): Promise<EraSession> {
+    const offered = await this.#offer(version);
+    if ("agreement" in offered) return offered.agreement.begin(this.#signal);
+    const { error } = offered;
+    const isStateless = classifyInitialize(error) === "stateless";
+    throw isStateless ? noSessions(this.#host, error) : this.#refused(error);
   }
 
-  /** Asks, at most twice. */
-  async #probe(): Promise<Probed> {
-    const { transport, peer } = this.#host;
-    peer.handlers = PROBING;
-    const { channel } = transport;
-    let version: StatelessVersion = LATEST_STATELESS_VERSION;
-    for (let asked = 0; ; asked++) {
-      const { result, error } = await this.#ask(version).then(
-        (answer: object) => ({ result: answer, error: undefined }),
-        (cause: unknown) => ({ result: undefined, error: cause }),
-      );
-      if (this.#signal.aborted) this.#onTimeUp();
-      const observation =
-        result === undefined
-          ? observe(error, channel, peer.isClosed)
-          : ({ kind: "result", result } as const);
-      const verdict = classify(observation, { channel, asked });
-      if (verdict.era !== "ask-again") return (this.#probed = { verdict, result, error });
-      // A late answer, when a session has begun: nothing follows from it (S6).
-      if (this.#isDecided) return { verdict: { row: verdict.row, era: "unknown" }, result, error };
-      version = verdict.version;
+  /** The server has had sessions before. `undefined`: it refuses `initialize`, and everything is open again. */
+  async startKnown(known: KnownEra | undefined): Promise<EraSession | undefined> {
+    const { mayProbe, transport } = this.#host;
+    const offered = await this.#offer(undefined);
+    try {
+      if ("error" in offered) throw offered.error;
+      const session = await offered.agreement.begin(this.#signal);
+      // A guess grows old: it is not made certain by being used.
+      const isGuess = known?.era === "session" && known.isGuess === true;
+      if (!isGuess) this.#memory.keep({ era: "session" });
+      return session;
+    } catch (error) {
+      const isRefused =
+        "error" in offered &&
+        (mayProbe ? isAnswer(error) : classifyInitialize(error) === "stateless");
+      // A process that hangs, or ends, may be another than the one that is remembered.
+      if (isRefused || transport.channel === "duplex") this.#memory.forget();
+      if (!isRefused) throw error;
+      return undefined;
     }
   }
 
-  /** What was remembered did not lead anywhere: next time everything is open. */
-  #onTimeUp(): never {
-    const reason: unknown = this.#signal.reason;
-    if (reason instanceof McpTimeoutError) this.#memory.forget();
-    throw reason;
+  async run(wasStateless: boolean): Promise<EraSession> {
+    const { protocol, transport, quirks } = this.#host;
+    const isOpen = protocol === "auto" && !wasStateless;
+    const mayGuess = isOpen && !quirks.strict;
+    const probe = new Probe(this.#host, this.#signal, mayGuess);
+    const probing = probe.ask().catch((reason: unknown) => {
+      // What was remembered did not lead anywhere: next time everything is open.
+      if (reason instanceof McpTimeoutError) this.#memory.forget();
+      throw reason;
+    });
+    const isPatient = transport.channel === "exchange" ? !mayGuess : !isOpen;
+    const probed = isPatient ? await probing : await this.#firstOf(probing);
+    return probed === undefined ? this.#askBoth(probe, probing) : this.#follow(probed);
   }
 
-  #ask(version: StatelessVersion): Promise<object> {
-    const { handshakeMs, peer } = this.#host;
-    return discover(this.#host, new Envelope(this.#host, version), {
-      // No number: a late answer can never be taken for one to `initialize` (1.5).
-      id: `server-discover-probe-${peer.allocateId()}`,
-      limits: { silenceMs: handshakeMs, totalMs: handshakeMs },
-      signal: this.#signal,
-    });
+  /** `initialize`; never rejects. */
+  #offer(
+    version: SessionVersion | undefined,
+    signal: AbortSignal = this.#signal,
+  ): Promise<Offered> {
+    return offerSession(this.#host, version ?? LATEST_SESSION_VERSION, signal).then(
+      (agreement) => ({ agreement }),
+      (error: unknown) => ({ error }),
+    );
   }
 
   /** `undefined` after a while of silence. */
-  async #firstOf(probing: Promise<Probed>): Promise<Probed | undefined> {
+  #firstOf(probing: Promise<Probed>): Promise<Probed | undefined> {
+    const { handshakeMs } = this.#host;
+    // There must be time for the answer to `initialize` as well.
+    return this.#within(Math.min(PATIENCE_MS, handshakeMs / 3), probing);
+  }
+
+  async #within<T>(limitMs: number, work: Promise<T>): Promise<T | undefined> {
     const over = new AbortController();
     const signal = AbortSignal.any([this.#signal, over.signal]);
-    const { clock, handshakeMs } = this.#host;
-    // There must be time for the answer to `initialize` as well.
-    const patienceMs = Math.min(PATIENCE_MS, handshakeMs / 3);
-    const patience = delay(clock, patienceMs, { signal }).then(() => undefined);
-    // When the probe is answered first, nobody waits for this any more.
-    patience.catch(() => {});
+    const limit = delay(this.#host.clock, limitMs, { signal }).then(() => undefined);
+    // When the work is done first, nobody waits for this any more.
+    limit.catch(() => {});
     try {
-      return await Promise.race([probing, patience]);
+      return await Promise.race([work, limit]);
     } finally {
       over.abort();
     }
   }
 
-  async #follow({ verdict, result, error }: Probed): Promise<EraSession> {
+  async #follow(probed: Probed): Promise<EraSession> {
+    const { verdict, result, error } = probed;
     switch (verdict.era) {
       case "stateless":
         return this.#startStateless(verdict.version, result);
       case "session":
         if (this.#host.protocol !== "auto") return this.#insist(verdict, error);
-        return this.#startSessionAfterAll(verdict.version);
+        return this.#conclude(await this.#offer(verdict.version), probed);
+      case "maybe-session":
+        return this.#conclude(await this.#offer(undefined), probed);
       case "incompatible":
         throw this.#nothingInCommon(verdict.supported);
       case "respawn":
@@ -244,65 +227,69 @@ class Negotiation {
     return session;
   }
 
-  async startSession(version: SessionVersion | undefined): Promise<EraSession> {
-    const session = await startSession(this.#host, version, this.#signal);
-    this.#memory.keep({ era: "session" });
+  /** What comes of `initialize`, after a probe that said sessions, or nothing. */
+  async #conclude(offered: Offered, probed: Probed): Promise<EraSession> {
+    if ("agreement" in offered) return this.#begin(offered.agreement, probed);
+    this.#signal.throwIfAborted();
+    // It has no sessions either, and does not discover: its first real answer will tell (L5).
+    if (classifyInitialize(offered.error) === "stateless") {
+      return this.#startStateless(LATEST_STATELESS_VERSION, undefined);
+    }
+    const isGuess = probed.verdict.era !== "session";
+    if (isGuess) this.#memory.forget();
+    throw this.#refused(offered.error, isGuess ? probed.error : undefined);
+  }
+
+  async #begin(agreement: Agreement, { verdict, error }: Probed): Promise<EraSession> {
+    const session = await agreement.begin(this.#signal);
+    const { quirks } = this.#host;
+    if (verdict.era === "session") this.#memory.keep({ era: "session" });
+    else if (verdict.era === "stateless") {
+      // Next time it need not be asked for a session.
+      this.#memory.keep({ era: "stateless", version: verdict.version, discovered: undefined });
+    } else {
+      this.#memory.keep({ era: "session", isGuess: true });
+      if (error === undefined) quirks.repair("probe-unanswered");
+      else quirks.repair("probe-refused", describe(error));
+    }
     return session;
   }
 
-  async #startSessionAfterAll(version: SessionVersion | undefined): Promise<EraSession> {
-    try {
-      return await this.startSession(version);
-    } catch (error) {
-      // It has no sessions either, and does not discover: its first real answer will tell (L5).
-      if (classifyInitialize(error) !== "stateless") throw error;
-      return this.#startStateless(LATEST_STATELESS_VERSION, undefined);
-    }
-  }
-
-  /** Both were asked. A server of both eras speaks as it was asked last; one without sessions refuses. */
-  async #withLastWord(probing: Promise<Probed>): Promise<EraSession> {
-    const offering = offerSession(this.#host, LATEST_SESSION_VERSION, this.#signal);
-    const answered = await Promise.any([
-      offering,
-      probing.then((probed) => this.#wait(probed, offering)),
-    ]).catch(() => undefined);
+  /** Both are asked, and neither answer is bound to come. */
+  async #askBoth(probe: Probe, probing: Promise<Probed>): Promise<EraSession> {
+    const isExchange = this.#host.transport.channel === "exchange";
+    const offerOver = new AbortController();
+    const offering = this.#offer(undefined, AbortSignal.any([this.#signal, offerOver.signal]));
+    let probed = await Promise.race([probing, offering.then(() => undefined)]);
     this.#signal.throwIfAborted();
-    if (answered !== undefined && "begin" in answered) {
-      this.#isDecided = true;
-      const session = await answered.begin(this.#signal);
-      // Next time it need not be asked for a session.
-      const { verdict } = this.#probed ?? {};
-      this.#memory.keep(
-        verdict?.era === "stateless"
-          ? { era: "stateless", version: verdict.version, discovered: undefined }
-          : { era: "session" },
-      );
-      return session;
+    if (probed !== undefined && !needsOffer(probed.verdict, isExchange)) {
+      // A process of both eras speaks as it was asked last; over HTTP the two answers are apart.
+      if (isExchange) offerOver.abort();
+      const last = isExchange ? undefined : await this.#within(LAST_WORD_MS, offering);
+      if (last === undefined || "error" in last) return this.#follow(probed);
     }
-    const probed = answered ?? (await probing);
-    if (probed.verdict.era !== "session") return this.#follow(probed);
-    // The probe says sessions, and `initialize` failed: that failure is what counts.
-    const error: unknown = await offering.then(
-      () => undefined,
-      (cause: unknown) => cause,
-    );
-    if (classifyInitialize(error) !== "stateless") throw error;
-    return this.#startStateless(LATEST_STATELESS_VERSION, undefined);
+    const offered = await offering;
+    if ("agreement" in offered) {
+      probe.dismiss();
+      return this.#begin(offered.agreement, probed ?? probe.outcome);
+    }
+    if (probed === undefined && isExchange) {
+      probed = await this.#within(LAST_WORD_MS, probing);
+      if (probed === undefined) probe.dismiss();
+    }
+    probed ??= isExchange ? probe.outcome : await probing;
+    const needs = needsOffer(probed.verdict, isExchange);
+    return needs ? this.#conclude(offered, probed) : this.#follow(probed);
   }
 
-  /** What the probe says, unless `initialize` says otherwise soon after. */
-  async #wait(probed: Probed, offering: Promise<Agreement>): Promise<Probed | Agreement> {
-    const { clock } = this.#host;
-    if (probed.verdict.era === "session") return offering;
-    const over = new AbortController();
-    const limit = delay(clock, LAST_WORD_MS, { signal: over.signal }).then(() => probed);
-    limit.catch(() => {});
-    try {
-      return await Promise.race([offering.catch(() => probed), limit]);
-    } finally {
-      over.abort();
-    }
+  /** What is thrown when `initialize` failed, with the failure of a probe that gave no evidence. */
+  #refused(error: unknown, probeError?: unknown): unknown {
+    const helpful = probeError === undefined ? error : moreHelpful(error, probeError);
+    const isOlder =
+      this.#host.transport.kind === "http" && classifyInitialize(error) === "try-http-sse";
+    return isOlder && helpful instanceof McpError
+      ? new HandshakeRefused("initialize", helpful)
+      : helpful;
   }
 
   #nothingInCommon(supported: readonly string[]): McpProtocolError {
@@ -324,17 +311,20 @@ function noSessions({ server, protocol, transport }: EraHost, cause: unknown): M
   );
 }
 
-async function startSession(
-  host: EraHost,
-  version: SessionVersion | undefined,
-  signal: AbortSignal,
-): Promise<EraSession> {
-  const agreement = await offerSession(host, version ?? LATEST_SESSION_VERSION, signal);
-  return agreement.begin(signal);
+/** Whether what the probe says leaves the decision to `initialize`. */
+function needsOffer({ era }: Verdict, isExchange: boolean): boolean {
+  return era === "session" || era === "maybe-session" || (isExchange && era === "unknown");
 }
 
 /** Whether the server itself spoke, and not of credentials or of its own troubles. */
 function isAnswer(error: unknown): boolean {
   const isOne = error instanceof McpResponseError || error instanceof McpHttpError;
   return isOne && isConclusive(error.status);
+}
+
+/** The failure of a probe, in a word. */
+function describe(error: unknown): string {
+  const status: unknown = error instanceof McpError ? Reflect.get(error, "status") : undefined;
+  if (typeof status === "number") return `HTTP ${status}`;
+  return error instanceof McpError ? error.code : "no answer";
 }

@@ -13,7 +13,15 @@ export type QuirkCode =
   | "id-as-string"
   | "ping-refused"
   | "replicas-without-affinity"
-  | "session-refused-in-other-words";
+  | "session-refused-in-other-words"
+  | "probe-refused"
+  | "probe-unanswered"
+  | "version-unknown"
+  | "version-refused"
+  | "initialize-incomplete"
+  | "session-id-spaces"
+  | "initialized-refused"
+  | "initialized-params";
 
 /** Every deviation that the pool repairs or reports. */
 export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
@@ -33,6 +41,39 @@ export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
   "session-refused-in-other-words": {
     server: "refuses a session that it has forgotten with another answer than HTTP 404",
     pool: "asks once with ping, begins a new session if that is refused too, and sends the refused requests again",
+  },
+  "probe-refused": {
+    server:
+      "takes initialize, and answers server/discover, which it does not know, with a status or a body that is no answer of MCP",
+    pool: "sends initialize in the same attempt, and asks again after some minutes",
+  },
+  "probe-unanswered": {
+    server: "takes initialize, and never answers server/discover, which it does not know",
+    pool: "sends initialize beside it after 5 s, or a third of timeouts.handshakeMs if that is less",
+  },
+  "version-unknown": {
+    server: "answers initialize with a protocol revision that is not known here",
+    pool: "goes by the rules of the nearest session revision, and sends the server's own name for it",
+  },
+  "version-refused": {
+    server: "refuses the offered protocol revision without naming those that it speaks",
+    pool: "offers 2025-03-26 and then 2024-11-05",
+  },
+  "initialize-incomplete": {
+    server: "leaves out parts of the InitializeResult, or gives them another type",
+    pool: "takes the revision that it offered, no capabilities and an unknown name for what is missing",
+  },
+  "session-id-spaces": {
+    server: "assigns a session id with spaces in it",
+    pool: "sends the id back as it came",
+  },
+  "initialized-refused": {
+    server: "refuses notifications/initialized, or does not answer it",
+    pool: "goes on: the session has begun with the answer to initialize",
+  },
+  "initialized-params": {
+    server: "refuses notifications/initialized without params",
+    pool: "sends it once more with empty params",
   },
 };
 

@@ -17,6 +17,14 @@ export function isSessionVersion(version: unknown): version is SessionVersion {
   return (SESSION_VERSIONS as readonly unknown[]).includes(version);
 }
 
+/**
+ * The session revision whose rules hold under a name that a server gave: the newest that is not younger. A draft sorts
+ * behind all dates, and is taken for the newest; a name older than all is taken for the oldest.
+ */
+export function nearestSessionVersion(version: string): SessionVersion {
+  return SESSION_VERSIONS.findLast((known) => known <= version) ?? SESSION_VERSIONS[0];
+}
+
 export function isStatelessVersion(version: unknown): version is StatelessVersion {
   return (STATELESS_VERSIONS as readonly unknown[]).includes(version);
 }

@@ -190,8 +190,8 @@ describe("table 2b: the probe over HTTP, and the era it finds", () => {
     const ids = server.requests.flatMap(({ body }) => (body?.id == null ? [] : [body.id]));
     const sent = row.name.startsWith("H20") ? ids.slice(1) : ids;
     expect(new Set(sent).size).toBe(sent.length);
-    for (const { body } of server.requestsOf("server/discover"))
-      expect(body?.id).toBeTypeOf("string");
+    // Some servers know integers only.
+    for (const id of ids) expect(id).toBeTypeOf("number");
     expect(server.requestsOf("initialize").filter(({ era }) => era !== "session")).toEqual([]);
   });
 

@@ -47,11 +47,12 @@ const httpStatus = fc.oneof(
   fc.integer({ min: 100, max: 599 }),
 );
 const status = fc.option(httpStatus, { nil: undefined });
+const retryAfterMs = fc.option(fc.nat(), { nil: undefined });
 
 const observation: fc.Arbitrary<Observation> = fc.oneof(
   fc.record({ kind: fc.constant("result" as const), result }),
-  fc.record({ kind: fc.constant("rpc-error" as const), code, data, status }),
-  fc.record({ kind: fc.constant("http-error" as const), status: httpStatus }),
+  fc.record({ kind: fc.constant("rpc-error" as const), code, data, status, retryAfterMs }),
+  fc.record({ kind: fc.constant("http-error" as const), status: httpStatus, retryAfterMs }),
   fc.constantFrom(
     ...(
       [
@@ -92,7 +93,7 @@ const failure: fc.Arbitrary<unknown> = fc.oneof(
   fc.anything(),
 );
 
-const ROW = /^(?:H(?:[1-9]|1\d|2[01])|S[1-7])$/;
+const ROW = /^(?:H(?:[1-9]|1\d|2[0-2])|S(?:[1-7]|10))$/;
 
 /** A verdict that somebody can follow. */
 function check(verdict: Verdict): void {
@@ -108,6 +109,7 @@ function check(verdict: Verdict): void {
     case "incompatible":
       expect(verdict.supported.filter((one) => typeof one !== "string")).toEqual([]);
       break;
+    case "maybe-session":
     case "respawn":
     case "unknown":
       expect(Object.keys(verdict).toSorted()).toEqual(["era", "row"]);
@@ -183,7 +185,7 @@ describe("any reaction to the probe", () => {
     );
   });
 
-  test("H16 H18 H19 H20 what may pass by itself never decides the era", () => {
+  test("H6 H16 H18 H19 H20 what may pass by itself never decides the era", () => {
     const passing: fc.Arbitrary<Observation> = fc.oneof(
       fc.constantFrom(
         { kind: "unauthorized" as const },
@@ -192,7 +194,7 @@ describe("any reaction to the probe", () => {
       ),
       fc
         .oneof(
-          fc.constantFrom(408, 425, 429),
+          fc.constantFrom(403, 408, 425, 429),
           fc.integer({ min: 500, max: 599 }),
           fc.integer({ min: 300, max: 308 }),
         )
@@ -200,6 +202,23 @@ describe("any reaction to the probe", () => {
     );
     fc.assert(
       fc.property(passing, context, (seen, where) => {
+        expect(["unknown", "maybe-session"]).toContain(classify(seen, where).era);
+      }),
+    );
+  });
+
+  test("H18 H19 a server that says when to come back, or is not there, is asked nothing else", () => {
+    const waiting: fc.Arbitrary<Observation> = fc.oneof(
+      fc.constant({ kind: "unreachable" as const }),
+      fc.constantFrom(408, 425, 429).map((one) => ({ kind: "http-error" as const, status: one })),
+      fc.record({
+        kind: fc.constant("http-error" as const),
+        status: fc.integer({ min: 500, max: 599 }),
+        retryAfterMs: fc.nat(),
+      }),
+    );
+    fc.assert(
+      fc.property(waiting, context, (seen, where) => {
         expect(classify(seen, where).era).toBe("unknown");
       }),
     );

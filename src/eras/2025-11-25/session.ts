@@ -23,6 +23,7 @@ import { ChangeStream } from "./changes.ts";
 import { initialize } from "./handshake.ts";
 import type { Handshake } from "./handshake.ts";
 import { createInbound } from "./inbound.ts";
+import { announce } from "./initialized.ts";
 import { refusalOf } from "./refusal.ts";
 import { callAsTask, needsTask } from "./tasks.ts";
 import { UrlElicitation } from "./url-elicitation.ts";
@@ -55,7 +56,7 @@ export async function offerSession(
       host.peer.handlers = inbound;
       const session = new SessionEraSession(host, handshake, urls);
       try {
-        await untilAborted(beginSignal, session.begin());
+        await untilAborted(beginSignal, session.begin(beginSignal));
       } catch (error) {
         await session.close();
         throw error;
@@ -80,14 +81,14 @@ class SessionEraSession implements EraSession {
   constructor(host: EraHost, handshake: Handshake, urls: UrlElicitation) {
     const { result, version, sessionId } = handshake;
     this.#host = host;
-    this.protocolVersion = version;
+    this.protocolVersion = result.protocolVersion;
     this.serverInfo = result.serverInfo;
     this.capabilities = result.capabilities;
     this.instructions = result.instructions;
     this.hasSessionId = sessionId !== undefined;
     this.#headers = [
       "mcp-protocol-version",
-      version,
+      result.protocolVersion,
       ...(sessionId === undefined ? [] : ["mcp-session-id", sessionId]),
     ];
     const canVisit = version === "2025-11-25" && host.handlers.elicitUrl !== undefined;
@@ -95,11 +96,11 @@ class SessionEraSession implements EraSession {
   }
 
   /** From here on every message carries the session's headers (3.5, 3.8). */
-  async begin(): Promise<void> {
+  async begin(signal: AbortSignal): Promise<void> {
     const { peer, transport } = this.#host;
     peer.outbound = { headers: this.#headers, resume: { headers: this.#headers } };
     if (transport.channel === "duplex") transport.negotiated?.(this.protocolVersion);
-    await peer.notify("notifications/initialized");
+    await announce(this.#host, this.hasSessionId, signal);
     if (transport.channel === "exchange" && this.#wantsChanges()) {
       this.#changes = new ChangeStream({
         host: this.#host,

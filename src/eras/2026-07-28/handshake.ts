@@ -1,7 +1,6 @@
 // `server/discover`: what a server says of itself to whoever asks; a probe of the era at the same time.
 // https://modelcontextprotocol.io/specification/2026-07-28/server/discover
 
-import type { RequestId } from "../../jsonrpc/messages.ts";
 import type { CallLimits } from "../../jsonrpc/running-call.ts";
 import type { DiscoverResult, Implementation, ServerCapabilities } from "../../spec/types.ts";
 import type { EraHost } from "../era.ts";
@@ -30,13 +29,12 @@ export interface Discovered {
 export function discover(
   host: EraHost,
   envelope: Envelope,
-  options: { id?: RequestId; limits: CallLimits; signal: AbortSignal },
+  options: { limits: CallLimits; signal: AbortSignal },
 ): Promise<object> {
   const method = "server/discover";
   return host.peer.request({
     method,
     params: envelope.params(undefined),
-    id: options.id,
     limits: options.limits,
     signal: options.signal,
     cancel: host.transport.channel === "exchange" ? "close" : "notify",

@@ -106,7 +106,7 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
       this.#exchange.onFailed(
         statusError(
           context,
-          { method: rpcMethod, id: this.#id },
+          { method: rpcMethod, id: this.#id, hasSession: this.#hasSession },
           { status, headers: this.answerHeaders, body: text, answeredAfterMs },
         ),
       );
@@ -150,6 +150,10 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
 
   protected onFailure(error: McpError): void {
     this.#exchange.onFailed(error);
+  }
+
+  get #hasSession(): boolean {
+    return this.#exchange.headers?.includes("mcp-session-id") === true;
   }
 
   #noAnswer(body: string): McpProtocolError {

@@ -23,6 +23,8 @@ export interface HttpAnswer {
 export interface AnsweredRequest {
   readonly method: string | undefined;
   readonly id: RequestId | undefined;
+  /** It carried a session id: the server has answered at this very address before. */
+  readonly hasSession?: boolean | undefined;
 }
 
 const INSUFFICIENT_SCOPE = /\berror\s*=\s*"?insufficient_scope\b/i;
@@ -58,7 +60,8 @@ export function statusError(
       challenge,
     });
   }
-  const failure = request.id === undefined ? undefined : rpcFailure(body, request.id);
+  // A notification too can be refused in words, without an id.
+  const failure = method === undefined ? undefined : rpcFailure(body, request.id);
   const waitMs = retryAfterMs(headers.all("retry-after"), context.clock.wallTime());
   if (failure !== undefined) return rpcError(context, method, failure, answer, waitMs);
   const piece = excerpt(body);
@@ -66,7 +69,7 @@ export function statusError(
   const detail =
     location !== undefined && status >= 300 && status < 400
       ? `redirects to ${redactLocation(location, context.url)}, which is not followed; use that address if it is yours`
-      : `answered with HTTP ${status}${status === 404 ? "; check the path of the URL" : ""}${piece === "" ? "" : `: ${excerpt(body, 200)}`}`;
+      : `answered with HTTP ${status}${status === 404 ? notFound(request) : ""}${piece === "" ? "" : `: ${excerpt(body, 200)}`}`;
   return new McpHttpError(`${who} ${detail}`, {
     ...common,
     retryable: RETRYABLE.has(status),
@@ -117,8 +120,14 @@ export function mediaType(contentType: string | undefined): string {
   return (semicolon === -1 ? contentType : contentType.slice(0, semicolon)).trim().toLowerCase();
 }
 
+function notFound({ hasSession }: AnsweredRequest): string {
+  return hasSession === true
+    ? "; it does not know the session of this request: has it been restarted, or are there replicas behind a load balancer without session affinity?"
+    : "; check the path of the URL";
+}
+
 /** The JSON-RPC error in `body`, if it answers request `id` or cannot say which. */
-function rpcFailure(body: string, id: RequestId): JsonRpcFailure | undefined {
+function rpcFailure(body: string, id: RequestId | undefined): JsonRpcFailure | undefined {
   let message;
   try {
     message = parseMessage(body);

@@ -69,12 +69,26 @@ describe("observe()", () => {
     }
   });
 
-  test.each(BOTH)("H6 what breaks the protocol is no MCP, over %s", (channel) => {
+  test("H18 what a server says of its wait is kept", () => {
+    const retryAfterMs = 7_000;
+    expect(
+      observe(new errors.McpHttpError("x", { status: 503, retryAfterMs }), "exchange", false),
+    ).toEqual({ kind: "http-error", status: 503, retryAfterMs });
+    const options = { rpcCode: -32603, rpcMessage: "no", status: 503, retryAfterMs };
+    expect(observe(new errors.McpResponseError("x", options), "exchange", false)).toMatchObject({
+      kind: "rpc-error",
+      status: 503,
+      retryAfterMs,
+    });
+  });
+
+  test.each(BOTH)("H6 S10 what breaks the protocol is no MCP, over %s", (channel) => {
     for (const code of ["PROTOCOL_ERROR", "LIMIT_EXCEEDED"] as const) {
       const error = new errors.McpProtocolError("x", { code, sent: "yes" });
-      // Also where it ended the channel: another process of it would do the same.
       expect(observe(error, channel, false)).toEqual({ kind: "no-mcp" });
-      expect(observe(error, channel, true)).toEqual({ kind: "no-mcp" });
+      // A channel that ended so is no reason to start another: its process would do the same.
+      const kind = channel === "duplex" ? "unreachable" : "no-mcp";
+      expect(observe(error, channel, true)).toEqual({ kind });
     }
   });
 

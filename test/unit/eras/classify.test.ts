@@ -23,6 +23,7 @@ const M = "2026-07-28";
 const STATELESS = { era: "stateless", version: M } as const;
 const AGAIN = { era: "ask-again", version: M } as const;
 const UNKNOWN = { era: "unknown" } as const;
+const MAYBE = { era: "maybe-session" } as const;
 const SESSION = { era: "session", version: undefined } as const;
 
 const sessions = (version: "2024-11-05" | "2025-03-26" | "2025-06-18" | "2025-11-25") =>
@@ -147,8 +148,8 @@ const HTTP_ROWS: readonly Row[] = [
     { row: "H13", what: "H5: in a 2xx", seen: rpc(code, -32601), is: SESSION },
   ]),
 
-  { row: "H6", what: "what is no MCP", seen: { kind: "no-mcp" }, is: UNKNOWN },
-  { row: "H6", what: "the same, again", seen: { kind: "no-mcp" }, asked: 1, is: UNKNOWN },
+  { row: "H6", what: "what is no MCP", seen: { kind: "no-mcp" }, is: MAYBE },
+  { row: "H6", what: "the same, again", seen: { kind: "no-mcp" }, asked: 1, is: MAYBE },
 
   // "Any status": this code is nobody else's.
   ...[400, 404, 405, 406, 422, 500, 503].flatMap((code): Row[] => [
@@ -245,16 +246,41 @@ const HTTP_ROWS: readonly Row[] = [
     is: SESSION,
   })),
 
-  { row: "H16", what: "no authorization", seen: { kind: "unauthorized" }, is: UNKNOWN },
+  { row: "H16", what: "no authorization", seen: { kind: "unauthorized" }, is: MAYBE },
 
-  { row: "H17", what: "403 without an answer", seen: status(403), is: UNKNOWN },
-  { row: "H17", what: "403 -32000", seen: rpc(403, -32000), is: UNKNOWN },
-  { row: "H17", what: "403 -32601", seen: rpc(403, -32601), is: UNKNOWN },
+  { row: "H17", what: "403 without an answer", seen: status(403), is: MAYBE },
+  { row: "H17", what: "403 -32000", seen: rpc(403, -32000), is: MAYBE },
+  { row: "H17", what: "403 -32601", seen: rpc(403, -32601), is: MAYBE },
 
-  ...[408, 425, 429, 500, 501, 502, 503, 504, 520, 599].flatMap((code): Row[] => [
+  ...[500, 501, 502, 503, 504, 520, 599].flatMap((code): Row[] => [
+    { row: "H18", what: `${code}`, seen: status(code), is: MAYBE },
+    { row: "H18", what: `${code}, a second time`, seen: status(code), asked: 1, is: MAYBE },
+    { row: "H18", what: `${code} -32603`, seen: rpc(code, -32603), is: MAYBE },
+    { row: "H18", what: `${code} -32601`, seen: rpc(code, -32601), is: MAYBE },
+    ...[0, 7_000].flatMap((retryAfterMs): Row[] => [
+      {
+        row: "H18",
+        what: `${code} with Retry-After ${retryAfterMs}`,
+        seen: { kind: "http-error", status: code, retryAfterMs },
+        is: UNKNOWN,
+      },
+      {
+        row: "H18",
+        what: `${code} -32603 with Retry-After ${retryAfterMs}`,
+        seen: { kind: "rpc-error", code: -32603, data: undefined, status: code, retryAfterMs },
+        is: UNKNOWN,
+      },
+    ]),
+  ]),
+  ...[408, 425, 429].flatMap((code): Row[] => [
     { row: "H18", what: `${code}`, seen: status(code), is: UNKNOWN },
     { row: "H18", what: `${code} -32603`, seen: rpc(code, -32603), is: UNKNOWN },
-    { row: "H18", what: `${code} -32601`, seen: rpc(code, -32601), is: UNKNOWN },
+    {
+      row: "H18",
+      what: `${code} with Retry-After`,
+      seen: { kind: "http-error", status: code, retryAfterMs: 7_000 },
+      is: UNKNOWN,
+    },
   ]),
 
   { row: "H19", what: "unreachable", seen: { kind: "unreachable" }, is: UNKNOWN },
@@ -267,7 +293,10 @@ const HTTP_ROWS: readonly Row[] = [
   })),
 
   { row: "H21", what: "once", seen: { kind: "broken-off" }, is: AGAIN },
-  { row: "H21", what: "twice", seen: { kind: "broken-off" }, asked: 1, is: UNKNOWN },
+  { row: "H21", what: "twice", seen: { kind: "broken-off" }, asked: 1, is: MAYBE },
+
+  { row: "H22", what: "silence", seen: { kind: "silence" }, is: MAYBE },
+  { row: "H22", what: "silence, a second time", seen: { kind: "silence" }, asked: 1, is: MAYBE },
 ];
 
 const DUPLEX_ROWS: readonly Row[] = [
@@ -334,6 +363,10 @@ const DUPLEX_ROWS: readonly Row[] = [
 
   { row: "S7", what: "the process ended", seen: { kind: "died" }, is: { era: "respawn" } },
   { row: "S7", what: "in the end", seen: { kind: "died" }, asked: 1, is: { era: "respawn" } },
+
+  { row: "S10", what: "what is no MCP", seen: { kind: "no-mcp" }, is: MAYBE },
+  { row: "S10", what: "the same, again", seen: { kind: "no-mcp" }, asked: 1, is: MAYBE },
+  { row: "H19", what: "a time limit", seen: { kind: "unreachable" }, is: UNKNOWN },
 ];
 
 const named = (rows: readonly Row[]): [string, Row][] =>
@@ -345,7 +378,7 @@ describe("table 2b: the probe over HTTP", () => {
   });
 
   test("every row of it is here, but H5, which is others'", () => {
-    const rows = Array.from({ length: 21 }, (_, index) => `H${index + 1}`);
+    const rows = Array.from({ length: 22 }, (_, index) => `H${index + 1}`);
     expect(rows.filter((row) => !HTTP_ROWS.some((one) => one.row === row))).toEqual(["H5"]);
   });
 });
