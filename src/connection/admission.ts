@@ -13,6 +13,7 @@ import { describeRequest } from "../jsonrpc/pending.ts";
 import { Breaker } from "../resilience/breaker.ts";
 import { Limiter, Waiting } from "../resilience/limiter.ts";
 import { RetryBudget } from "../resilience/retry-budget.ts";
+import type { OpenCircuit } from "./availability.ts";
 import type { ResolvedServer } from "./options.ts";
 
 /** As much of a call as decides how long it may wait for a place. */
@@ -36,12 +37,12 @@ const UPKEEP: ReadonlySet<string> = new Set([
 ]);
 
 export interface AdmissionEvents {
-  /** Calls in a row lost their connection: for so long nothing is sent. */
+  /** Calls in a row lost their connection: nothing is sent until a ping, at most `forMs` from now, is answered. */
   onCircuitOpened(error: McpError, forMs: number): void;
   onCircuitClosed(): void;
 }
 
-export class Admission {
+export class Admission implements OpenCircuit {
   readonly limiter: Limiter<Applicant>;
   readonly breaker: Breaker;
   readonly budget: RetryBudget;
@@ -85,9 +86,9 @@ export class Admission {
     applicant.onRefused(this.#overloaded(applicant, why));
   }
 
-  /** Somebody decided to try again. */
-  reset(): void {
-    if (this.breaker.reset()) this.#events.onCircuitClosed();
+  /** The server was found again: by a ping, a renewal or a new connection. */
+  onFound(): void {
+    if (this.breaker.close()) this.#events.onCircuitClosed();
   }
 
   /** Nobody is let in any more, and who waits is turned away. */
@@ -96,12 +97,15 @@ export class Admission {
     this.limiter.turnAway(() => this.#closed());
   }
 
-  /** What began at `startedAt` failed so as to say that the server cannot be reached. */
-  onFailure(startedAt: number, error: McpError): void {
+  /**
+   * A call that began at `startedAt` failed in a way that says that the server cannot be reached. True if that opened the
+   * circuit: nothing is to be sent until {@link onFound}.
+   */
+  onFailure(startedAt: number, error: McpError): boolean {
     this.#lastFailure = error;
-    if (this.breaker.onFailure(startedAt)) {
-      this.#events.onCircuitOpened(error, Math.round(this.breaker.openForMs));
-    }
+    if (!this.breaker.onFailure(startedAt)) return false;
+    this.#events.onCircuitOpened(error, this.breaker.longestPauseMs);
+    return true;
   }
 
   /** The server answered, whatever it said. Hot path. */
@@ -109,16 +113,18 @@ export class Admission {
     if (this.breaker.onAnswer()) this.#events.onCircuitClosed();
   }
 
-  circuitOpen(method: string, subject: string | undefined): McpCircuitOpenError {
-    const { name, breaker } = this.#server;
-    const { openForMs } = this.breaker;
-    const when =
-      openForMs > 0
-        ? `the next try is in ${Math.ceil(openForMs / 1_000)} s`
-        : "one call is being tried now";
+  // --- OpenCircuit ---
+
+  get longestPauseMs(): number {
+    return this.breaker.longestPauseMs;
+  }
+
+  error(): McpCircuitOpenError {
+    const { name, breaker, reconnect } = this.#server;
+    const retryAfterMs = Math.ceil(this.breaker.longestPauseMs);
     return new McpCircuitOpenError(
-      `${describeRequest(method, subject)} was not sent to server "${name}": calls in a row (${breaker.failures}, or one that tried it again) lost their connection or met 502, 503 or 504; ${when}, or call connect() (last: ${this.#lastFailure?.message ?? "unknown"})`,
-      { server: name, method, retryAfterMs: Math.ceil(openForMs), cause: this.#lastFailure },
+      `the request was not sent to server "${name}": ${breaker.failures} calls in a row lost their connection or met 502, 503 or 504, and the server has answered no ping since; callers wait for it for ${reconnect.budgetMs / 1_000} s (reconnect.budgetMs), pings go on, or call connect() (last: ${this.#lastFailure?.message ?? "unknown"})`,
+      { server: name, retryAfterMs, cause: this.#lastFailure },
     );
   }
 

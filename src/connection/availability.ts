@@ -9,7 +9,23 @@ import type { Link } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
 import { addressOf } from "./target.ts";
 
+/** Calls in a row failed, and nothing is sent until the server was found again. */
+export interface OpenCircuit {
+  /** For a call that cannot wait any longer. */
+  error(): McpError;
+  /** Longest pause between two looks for the server, milliseconds. */
+  readonly longestPauseMs: number;
+}
+
+/** While callers wait at an open circuit, the shortest pause between two looks for the server, milliseconds. */
+const MIN_LOOK_MS = 250;
+
+/** The share of the outage so far that callers wait at the longest for the next look. */
+const LOOK_SHARE = 0.25;
+
 export class Availability {
+  /** Set while the circuit is open. */
+  circuit: OpenCircuit | undefined;
   /** Why there is no connection, as last seen. */
   lastError: McpError | undefined;
   /** When the last attempt ended, on the clock. */
@@ -44,6 +60,17 @@ export class Availability {
     return this.#downSince + budgetMs - this.#clock.now();
   }
 
+  /**
+   * Longest pause before the next attempt, milliseconds. No port tells when a server behind a proxy is back: while callers
+   * wait, it is looked for more often than a server whose port refuses connections.
+   */
+  get longestPauseMs(): number {
+    if (this.circuit === undefined) return Infinity;
+    if (!this.isAwaited) return this.circuit.longestPauseMs;
+    const downMs = this.#clock.now() - (this.#downSince ?? this.#clock.now());
+    return Math.min(this.circuit.longestPauseMs, Math.max(MIN_LOOK_MS, downMs * LOOK_SHARE));
+  }
+
   onDown(error?: McpError): void {
     this.#downSince ??= this.#clock.now();
     if (error !== undefined) this.lastError = error;
@@ -69,6 +96,7 @@ export class Availability {
   }
 
   onUp(link: Link): void {
+    this.circuit = undefined;
     this.#downSince = undefined;
     this.#attempts = 0;
     this.#callers.resolveAll(link);
@@ -77,6 +105,7 @@ export class Availability {
 
   /** No attempt will follow by itself. */
   onEnd(makeError: () => McpError): void {
+    this.circuit = undefined;
     this.#downSince = undefined;
     this.#knocker.stop();
     this.#callers.rejectAll(makeError);
@@ -101,7 +130,8 @@ export class Availability {
     return waiting;
   }
 
-  unreachable(): McpConnectionError {
+  unreachable(): McpError {
+    if (this.circuit !== undefined) return this.circuit.error();
     const { name, target } = this.#server;
     const { lastError } = this;
     const last =

@@ -4,11 +4,14 @@
 import { withEither } from "../core/abort.ts";
 import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
+import { withLimit } from "../core/limit.ts";
 import {
   McpAuthError,
   McpClosedError,
   McpError,
+  McpHttpError,
   McpOutcomeUnknownError,
+  McpResponseError,
   McpTimeoutError,
 } from "../core/errors.ts";
 import type { CallFrame, EraRequest, EraSession } from "../eras/era.ts";
@@ -20,12 +23,15 @@ import type { Admission } from "./admission.ts";
 import { asMcpError } from "./attempt-error.ts";
 import type { Call, CallOwner } from "./call.ts";
 import type { Link } from "./link.ts";
-import { decideReplay, momentOf } from "./replay.ts";
+import { decideReplay, isLateRefusal, momentOf } from "./replay.ts";
 import type { Moment, ReplayDecision } from "./replay.ts";
 import type { Supervisor } from "./supervisor.ts";
 
 /** Between attempts, milliseconds: anywhere from `minMs` to a bound that doubles each time. */
 const RETRY_PAUSE = { minMs: 100, firstBoundMs: 400, maxMs: 20_000 };
+
+/** Behind replicas a refused request is sent so often in a row before the session is looked for. */
+const MAX_BLIND_RESENDS = 8;
 
 export interface CallRunnerOptions {
   readonly clock: Clock;
@@ -83,12 +89,13 @@ export class CallRunner {
     let failure = first;
     for (;;) {
       if (failure !== undefined) {
-        const waitMs = this.#afterFailure(call, failure, tally, left());
+        const waitMs = await this.#afterFailure(call, failure, tally, left);
         if (waitMs > left()) throw this.#tooLate(call, failure.error, tally);
         if (waitMs > 0) await this.#pause(call, waitMs);
       }
       const link = await this.#ready(call, left(), tally);
       const { session } = link;
+      if (failure !== undefined) this.#checkRenewal(call, session, failure, tally);
       this.#checkContinuation(call, session, failure?.error);
       if (left() <= 0) throw this.#unsent(call, this.#outOfTime(call), tally);
       // An id is never used twice (1.3): only the very first attempt has the caller's.
@@ -103,19 +110,38 @@ export class CallRunner {
   }
 
   /** What the failure allows: throws, or gives the time to wait before the next attempt. */
-  #afterFailure(call: Call, failure: Failure, tally: Tally, leftMs: number): number {
-    const { error, link, session } = failure;
+  async #afterFailure(
+    call: Call,
+    failure: Failure,
+    tally: Tally,
+    left: () => number,
+  ): Promise<number> {
+    const { error, session } = failure;
     // Before anything is concluded from it: the reason of an abort may be any error, one of ours too.
     call.options.signal?.throwIfAborted();
     if (!(error instanceof McpError)) throw error;
-    const moment = momentOf(error, session.isSessionLost(error));
+    const moment = this.#momentOf(failure, error);
     this.#tellBreaker(moment, failure, error);
     const decision = this.#decide(call, moment, tally);
+    if (decision.action !== "verify") return this.#act(decision, call, failure, tally, left());
+    const isLost = await this.#untilVerified(call, session, error, left());
+    if (!isLost || moment.name !== "session-suspect" || !moment.isProof) throw error;
+    const lost = this.#decide(call, { name: "session-lost", isLate: moment.isLate }, tally);
+    return this.#act(lost, call, failure, tally, left());
+  }
+
+  /** Does what was decided, and gives the time to wait before the next attempt. */
+  #act(
+    decision: ReplayDecision,
+    call: Call,
+    { error: given, link, session }: Failure,
+    tally: Tally,
+    leftMs: number,
+  ): number {
+    const error = asMcpError(this.#server, given);
     switch (decision.action) {
       case "fail":
-        if (error instanceof McpAuthError && error.code === "AUTH_REQUIRED") {
-          this.#supervisor.reportUnauthorized(link, error);
-        }
+      case "verify":
         throw error.sent === "no" ? this.#unsent(call, error, tally) : error;
       case "fail-unknown":
         throw this.#outcomeUnknown(call, error, tally);
@@ -127,17 +153,17 @@ export class CallRunner {
         // The first time the reconnect's own delays are enough; if the link says ready and still fails, slow down.
         return tally.resends++ === 0 ? 0 : this.#nextPause(tally);
       case "renew":
-        tally.renewals += 1;
-        this.#supervisor.renew(session, error);
-        return 0;
-      case "replay": {
-        // On top of what the server asked for: never early, and not all who were told the same at once.
-        const waitMs = (decision.waitMs ?? 0) + this.#nextPause(tally);
-        // What a server refuses with 429 it has not taken.
-        if (moment.name === "throttled") {
-          tally.waits += 1;
-          return waitMs;
+        tally.refusals += 1;
+        // The next attempt may meet the replica that knows the session; if not, all wait while it is looked for.
+        if (!this.#supervisor.isPerRequest || tally.refusals % MAX_BLIND_RESENDS === 0) {
+          this.#supervisor.reportUnknownSession(session, error);
         }
+        return 0;
+      case "wait":
+        // On top of what the server asked for: never early, and not all who were told the same at once.
+        return (decision.waitMs ?? 0) + this.#nextPause(tally);
+      case "replay": {
+        const waitMs = (decision.waitMs ?? 0) + this.#nextPause(tally);
         tally.mayHaveRun = true;
         if (waitMs > leftMs) throw this.#tooLate(call, error, tally);
         tally.replays += 1;
@@ -147,17 +173,37 @@ export class CallRunner {
     }
   }
 
+  #momentOf({ session, startedAt }: Failure, error: McpError): Moment {
+    const refusal = session.refusalOf(error);
+    if (refusal === "none") return momentOf(error, refusal, false);
+    const took = answeredAfter(error) ?? this.#clock.now() - startedAt;
+    return momentOf(error, refusal, isLateRefusal(took, this.#owner.fastestMs));
+  }
+
+  /** Whether the session was lost, which a ping tells. A caller waits for it no longer than for everything else. */
+  async #untilVerified(
+    call: Call,
+    session: EraSession,
+    error: McpError,
+    leftMs: number,
+  ): Promise<boolean> {
+    if (this.#owner.server.strict) {
+      if (error instanceof McpAuthError) this.#supervisor.reportUnauthorized(session, error);
+      return false;
+    }
+    const limits = { clock: this.#clock, limitMs: leftMs, onLimit: () => error };
+    return withLimit({ ...limits, signal: call.options.signal }, () =>
+      this.#supervisor.verifySession(session, error),
+    );
+  }
+
   #decide(call: Call, moment: Moment, tally: Tally): ReplayDecision {
     const { replayClass } = call;
-    const { renewals } = tally;
-    const replays = tally.replays + (moment.name === "lost" ? 0 : tally.waits);
-    const input = { replayClass, option: call.options.replay ?? "safe", moment, replays, renewals };
+    const { replays } = tally;
+    const input = { replayClass, option: call.options.replay ?? "safe", moment, replays };
     const decision = decideReplay({ ...input, isSpent: false });
-    if (decision.action !== "replay") return decision;
-    const { breaker, budget } = this.#admission;
-    return breaker.isClosed && budget.tryTake()
-      ? decision
-      : decideReplay({ ...input, isSpent: true });
+    if (decision.action !== "replay" || this.#admission.budget.tryTake()) return decision;
+    return decideReplay({ ...input, isSpent: true });
   }
 
   /** It counts failures of the network and of what stands in it, never what the server itself says. */
@@ -165,8 +211,11 @@ export class CallRunner {
     // A channel is one for all calls: its loss is the supervisor's affair.
     if (link.transport.channel === "duplex") return;
     const isFailure = moment.name === "lost" || moment.name === "gateway";
-    if (isFailure) this.#admission.onFailure(startedAt, error);
-    else if (error.sent === "yes" && error.code !== "TIMEOUT") this.#admission.onAnswer();
+    if (isFailure) {
+      const isOpened = this.#admission.onFailure(startedAt, error);
+      // From here on callers wait, and pings look for the server.
+      if (isOpened) this.#supervisor.reportUnreachable(link, error, this.#admission);
+    } else if (error.sent === "yes" && error.code !== "TIMEOUT") this.#admission.onAnswer();
   }
 
   #nextPause(tally: Tally): number {
@@ -190,6 +239,22 @@ export class CallRunner {
     } catch (error) {
       throw error instanceof McpError ? this.#unsent(call, error, tally) : error;
     }
+  }
+
+  /**
+   * A refused request goes on only where the refusal was about the session: over replicas, in another session, or in
+   * another era. Otherwise the server has meant the request.
+   */
+  #checkRenewal(call: Call, session: EraSession, failure: Failure, tally: Tally): void {
+    const { error } = failure;
+    if (failure.session.refusalOf(error) !== "unknown" || !(error instanceof McpError)) return;
+    const isSame = session === failure.session;
+    if (isSame && this.#supervisor.hasReplicas) return;
+    const isOtherEra = session.era !== failure.session.era;
+    const isOther = session.era === "stateless" ? isOtherEra : !isSame;
+    const isHarmless = call.replayClass !== "unsafe" || call.options.replay === "always";
+    if (isOther || (!isSame && isHarmless && tally.refusals <= 1)) return;
+    throw error;
   }
 
   /** The server that asked for input has become another: what was begun there cannot be gone on with here. */
@@ -253,9 +318,8 @@ export class CallRunner {
 interface Tally {
   /** Second executions risked. */
   replays: number;
-  /** Times that it was refused, and waited. */
-  waits: number;
-  renewals: number;
+  /** Times that a session was refused. */
+  refusals: number;
   resends: number;
   pauses: number;
   /** An attempt was written and its answer lost. */
@@ -264,8 +328,7 @@ interface Tally {
 
 const NOTHING_YET: Tally = {
   replays: 0,
-  waits: 0,
-  renewals: 0,
+  refusals: 0,
   resends: 0,
   pauses: 0,
   mayHaveRun: false,
@@ -308,4 +371,13 @@ class Attempt implements EraRequest {
 function withMeta(params: object | undefined, meta: object): object {
   const own = (params as { _meta?: object } | undefined)?._meta;
   return { ...params, _meta: { ...own, ...meta } };
+}
+
+/** How long after its writing the request was refused, milliseconds, where the transport measured it. */
+function answeredAfter(error: McpError): number | undefined {
+  const isMeasured =
+    error instanceof McpHttpError ||
+    error instanceof McpResponseError ||
+    error instanceof McpAuthError;
+  return isMeasured ? error.answeredAfterMs : undefined;
 }

@@ -42,6 +42,8 @@ export interface Asker {
 /** Who makes a call, and is told what becomes of it. */
 export interface CallOwner {
   readonly server: ResolvedServer;
+  /** The fastest answer so far, milliseconds; `undefined` before the first. */
+  readonly fastestMs: number | undefined;
   /** It waited, and has a place now. Must not throw. */
   onPlace(call: Call): void;
   /** It waited, and gets none. */

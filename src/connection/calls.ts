@@ -37,6 +37,7 @@ export class Calls implements CallOwner {
   #succeeded = 0;
   #failed = 0;
   #latencyMs: number | undefined;
+  #fastestMs: number | undefined;
 
   constructor({ server, clock, supervisor, sleepWatch, events }: CallsOptions) {
     this.server = server;
@@ -50,6 +51,14 @@ export class Calls implements CallOwner {
   /** Moving mean of answered calls. */
   get latencyMs(): number | undefined {
     return this.#latencyMs;
+  }
+
+  get fastestMs(): number | undefined {
+    return this.#fastestMs;
+  }
+
+  get answeredCount(): number {
+    return this.#succeeded;
   }
 
   /** Those that wait for a place included. */
@@ -85,14 +94,12 @@ export class Calls implements CallOwner {
   }
 
   #run(call: Call): Promise<object> {
-    const { turnAt } = call;
-    if (!this.admission.breaker.tryPass(turnAt)) return this.#refuse(call);
-    this.admission.budget.onCall(turnAt);
+    this.admission.budget.onCall(call.turnAt);
     try {
       return this.#runner.run(call);
     } catch (error) {
       // What cannot even be put together (a getter that throws) is a failed call like any other.
-      return Promise.reject(this.#endFailed(call, error) as Error);
+      return Promise.reject(this.#fail(error, call.method) as Error);
     }
   }
 
@@ -107,12 +114,6 @@ export class Calls implements CallOwner {
         this.onRefused(call, error);
       }
     });
-  }
-
-  /** The breaker says no: it is no probe that has ended, and must not end one. */
-  #refuse({ method, signal, subject }: Call): Promise<never> {
-    const error = signal?.aborted ? signal.reason : this.admission.circuitOpen(method, subject);
-    return Promise.reject(this.#fail(error, method) as Error);
   }
 
   // --- CallOwner ---
@@ -131,6 +132,7 @@ export class Calls implements CallOwner {
     this.admission.onAnswer();
     this.#succeeded += 1;
     const tookMs = this.#clock.now() - call.startedAt;
+    if (tookMs < (this.#fastestMs ?? Infinity)) this.#fastestMs = tookMs;
     const mean = this.#latencyMs ?? tookMs;
     this.#latencyMs = mean + (tookMs - mean) * LATENCY_WEIGHT;
     this.admission.leave(call.method);
@@ -139,12 +141,7 @@ export class Calls implements CallOwner {
   }
 
   onError(call: Call, error: unknown): never {
-    throw this.#endFailed(call, error);
-  }
-
-  #endFailed({ method, turnAt }: Call, error: unknown): unknown {
-    this.admission.breaker.onNothing(turnAt);
-    return this.#fail(error, method);
+    throw this.#fail(error, call.method);
   }
 
   /** Counted first: the next call is sent before `leave` returns. */

@@ -18,6 +18,7 @@ import type { CircuitState } from "../resilience/breaker.ts";
 import type { ResolvedServer } from "./options.ts";
 import { Health } from "./health.ts";
 import type { Interceptors } from "./interceptors.ts";
+import type { Routing } from "./session-search.ts";
 import { StandingOrders } from "./standing-orders.ts";
 import type { ConnectionStateName } from "./state.ts";
 import { Supervisor } from "./supervisor.ts";
@@ -74,12 +75,18 @@ export class Connection {
       {
         onListChanged: (kind) => events.onListChanged(kind),
         onResourceUpdated: (uri, params) => events.onResourceUpdated(uri, params),
-        onMissed: () => events.onMissed(),
+        answeredCount: () => this.#calls.answeredCount,
+        onMissed: () => {
+          // The change stream is open again.
+          this.#supervisor.hurry();
+          events.onMissed();
+        },
         onLog: (message) => events.onLog(message),
         onWarning: (message, cause) => events.onWarning(message, cause),
         onState: (next, previous, error) => {
           if (next === "ready" && this.#description !== undefined) this.#reconnects += 1;
           if (next === "ready") this.#describe();
+          if (next === "ready") this.#calls.admission.onFound();
           if (next === "ready") this.#health.start();
           else this.#health.stop();
           events.onState(next, previous, error);
@@ -114,7 +121,10 @@ export class Connection {
           this.noteError(error);
           events.onCircuitOpened(error, forMs);
         },
-        onCircuitClosed: () => events.onCircuitClosed(),
+        onCircuitClosed: () => {
+          this.#supervisor.hurry();
+          events.onCircuitClosed();
+        },
         onEnded: () => this.#onEnded?.(),
       },
     });
@@ -152,7 +162,13 @@ export class Connection {
 
   /** Whether calls are sent at all: see `breaker` in the options. */
   get circuit(): CircuitState {
-    return this.#calls.admission.breaker.state;
+    if (this.#calls.admission.breaker.isClosed) return "closed";
+    return this.state === "connecting" ? "half-open" : "open";
+  }
+
+  /** How requests are spread over replicas of the server; `undefined` where no session tells them apart. */
+  get routing(): Routing | undefined {
+    return this.#supervisor.routing;
   }
 
   /** Aborted when it is closed for good, with the error that says so. */
@@ -162,7 +178,6 @@ export class Connection {
 
   /** One attempt, shared by all who ask; rejects with its error. Later attempts go on by themselves. */
   async connect(signal?: AbortSignal): Promise<void> {
-    this.#calls.admission.reset();
     await this.#supervisor.connect(signal);
   }
 
@@ -230,8 +245,8 @@ export class Connection {
     try {
       await session.notify(method, params);
     } catch (error) {
-      if (!(error instanceof McpError) || !session.isSessionLost(error)) throw error;
-      this.#supervisor.renew(session, error);
+      if (!(error instanceof McpError) || session.refusalOf(error) !== "unknown") throw error;
+      this.#supervisor.reportUnknownSession(session, error);
       const renewed = await this.#supervisor.ready(limitMs);
       await renewed.session.notify(method, params);
     }

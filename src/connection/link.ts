@@ -24,6 +24,7 @@ import type { Implementation } from "../spec/types.ts";
 import { isStatelessVersion } from "../spec/versions.ts";
 import { StoredEraMemory } from "./era-memory.ts";
 import type { ResolvedServer } from "./options.ts";
+import type { SessionSearch } from "./session-search.ts";
 import type { ResolvedTarget } from "./target.ts";
 import { createChild, createCustom, createHttp, createSse } from "./transports.ts";
 
@@ -44,6 +45,8 @@ export interface LinkMemory {
   http: "http" | "sse" | undefined;
   /** Its process ended on the probe: it is started without. */
   diesOnProbe: boolean;
+  /** How requests are spread over the replicas of the server. */
+  readonly search: SessionSearch;
   /** Aborted when no attempt will follow any more. */
   readonly closed: AbortSignal;
   /** Processes that ended so in the last attempt. */
@@ -55,9 +58,10 @@ export function createLinkMemory(
   { name, cacheKeys }: ResolvedServer,
   { store, clock }: LinkDependencies,
   closed: AbortSignal,
+  search: SessionSearch,
 ): LinkMemory {
   const era = new StoredEraMemory(name, cacheKeys.private, store, clock);
-  return { era, closed, http: undefined, diesOnProbe: false, probeDeaths: 0 };
+  return { era, closed, search, http: undefined, diesOnProbe: false, probeDeaths: 0 };
 }
 
 export interface LinkEvents extends EraEvents {
@@ -215,6 +219,7 @@ export class Link {
       listen: server.listen,
       limits: { silenceMs: server.timeouts.timeoutMs, totalMs: server.timeouts.timeoutMs },
       handshakeMs: server.timeouts.handshakeMs,
+      hasReplicas: () => memory.search.hasReplicas,
       events,
       closed: memory.closed,
     };

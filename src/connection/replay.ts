@@ -7,6 +7,7 @@ import {
   McpProtocolError,
   McpResponseError,
 } from "../core/errors.ts";
+import type { Refusal } from "../eras/era.ts";
 import type { Tool } from "../spec/types.ts";
 
 /**
@@ -58,8 +59,13 @@ export type Moment =
   | { readonly name: "not-sent" }
   /** Written, and its answer is lost for good. */
   | { readonly name: "lost" }
-  /** The server says that it does not know the session: it did not take it. */
-  | { readonly name: "session-lost" }
+  /** The server says that it does not know the session: it did not take the request. */
+  | { readonly name: "session-lost"; readonly isLate: boolean }
+  /**
+   * Refused in words that may be about the session. If the session is lost, `isProof` says whether such a refusal shows
+   * that the request was not taken.
+   */
+  | { readonly name: "session-suspect"; readonly isLate: boolean; readonly isProof: boolean }
   /** 429: the server did not take it, and says when to come back. */
   | { readonly name: "throttled"; readonly retryAfterMs: number | undefined }
   /** 502, 503, 504: somebody between, or the server itself, cannot say whether it was taken. */
@@ -67,9 +73,43 @@ export type Moment =
   /** An answer, a limit, the caller's will: there is nothing to try. */
   | { readonly name: "final" };
 
-/** Classifies by type and code, never by text. `sessionLost` is the era's own judgement. */
-export function momentOf(error: unknown, sessionLost: boolean): Moment {
-  if (sessionLost) return { name: "session-lost" };
+/** A refusal that took longer is late, milliseconds: a proxy may have given the request to another server first. */
+const LATE_REFUSAL_MS = 500;
+
+/** A refusal that took so many times as long as this server's fastest answer is late as well, */
+const LATE_FACTOR = 20;
+
+/** unless it took less than this, milliseconds. */
+const PROMPT_REFUSAL_MS = 250;
+
+/** On a slow network an answer takes a while: so many times the fastest one is never late. */
+const SLOW_NETWORK_FACTOR = 3;
+
+/**
+ * Whether a refusal came so late that the request may have run before: a proxy that repeats requests gives one to a second
+ * server when the first has broken off, and the second does not know the session.
+ *
+ * @param fastestMs the fastest answer of this server so far, milliseconds; `undefined` if there was none
+ */
+export function isLateRefusal(tookMs: number, fastestMs: number | undefined): boolean {
+  if (fastestMs === undefined) return tookMs > LATE_REFUSAL_MS;
+  if (tookMs <= fastestMs * SLOW_NETWORK_FACTOR) return false;
+  return tookMs > LATE_REFUSAL_MS || tookMs > Math.max(PROMPT_REFUSAL_MS, fastestMs * LATE_FACTOR);
+}
+
+/**
+ * Classifies by type and code, never by text.
+ *
+ * @param refusal the era's own judgement of the error
+ * @param isLate see {@link isLateRefusal}
+ */
+export function momentOf(error: unknown, refusal: Refusal, isLate: boolean): Moment {
+  if (refusal === "unknown") return { name: "session-lost", isLate };
+  if (refusal === "suspect") {
+    // A server that breaks with 500 may do so after it has run the request.
+    const status = statusOf(error);
+    return { name: "session-suspect", isLate, isProof: status === undefined || status < 500 };
+  }
   if (error instanceof McpConnectionError) {
     if (error.code === "OUTCOME_UNKNOWN") return { name: "final" };
     if (error.sent === "no") return error.retryable ? { name: "not-sent" } : { name: "final" };
@@ -87,8 +127,15 @@ export function momentOf(error: unknown, sessionLost: boolean): Moment {
   if (error instanceof McpResponseError && error.status === 429) {
     return { name: "throttled", retryAfterMs: error.retryAfterMs };
   }
-  if (error instanceof McpAuthError) return { name: "final" };
   return { name: "final" };
+}
+
+function statusOf(error: unknown): number | undefined {
+  const hasStatus =
+    error instanceof McpHttpError ||
+    error instanceof McpResponseError ||
+    error instanceof McpAuthError;
+  return hasStatus ? error.status : undefined;
 }
 
 export interface ReplayInput {
@@ -97,8 +144,6 @@ export interface ReplayInput {
   readonly moment: Moment;
   /** Second executions risked so far for this call. */
   readonly replays: number;
-  /** Renewals that this call has already had. */
-  readonly renewals: number;
   /** The server has had its share of retries, or its breaker is open: as if this call had had all of its own. */
   readonly isSpent: boolean;
 }
@@ -110,8 +155,12 @@ export type ReplayDecision =
   | { readonly action: "fail-unknown" }
   /** It never ran: wait for a connection and send it. */
   | { readonly action: "resend" }
-  /** It never ran: renew the session and send it. */
+  /** It never ran: find the session, or begin another, and send it. */
   | { readonly action: "renew" }
+  /** Ask whether the session lives. If not, it is as if the server had said so: decide again. */
+  | { readonly action: "verify" }
+  /** It never ran: wait, and send it. */
+  | { readonly action: "wait"; readonly waitMs: number | undefined }
   /** It may have run; running it again is permitted. */
   | { readonly action: "replay"; readonly waitMs: number | undefined };
 
@@ -125,7 +174,7 @@ const MAX_REPLAYS_AFTER_LOSS = 1;
 export const MAX_RETRY_AFTER_MS = 30_000;
 
 export function decideReplay(input: ReplayInput): ReplayDecision {
-  const { moment, replayClass, option, renewals } = input;
+  const { moment, replayClass, option } = input;
   const replays = input.isSpent ? MAX_REPLAYS : input.replays;
   const mayRunAgain = option === "always" || (option === "safe" && replayClass !== "unsafe");
   switch (moment.name) {
@@ -134,7 +183,11 @@ export function decideReplay(input: ReplayInput): ReplayDecision {
     case "not-sent":
       return { action: "resend" };
     case "session-lost":
-      return renewals === 0 ? { action: "renew" } : { action: "fail" };
+      // By the caller's own word nothing is sent twice, whatever the server says about it.
+      if (option === "never") return { action: "fail" };
+      return moment.isLate && !mayRunAgain ? { action: "fail-unknown" } : { action: "renew" };
+    case "session-suspect":
+      return { action: "verify" };
     case "lost":
       if (!mayRunAgain) return { action: "fail-unknown" };
       return replays < MAX_REPLAYS_AFTER_LOSS
@@ -142,15 +195,15 @@ export function decideReplay(input: ReplayInput): ReplayDecision {
         : { action: "fail-unknown" };
     case "throttled":
       // The server refused it, so that waiting and asking again is no second execution.
-      if (option === "never" || replays >= MAX_REPLAYS) return { action: "fail" };
-      return waitFor(moment.retryAfterMs);
+      if (option === "never" || isTooLong(moment.retryAfterMs)) return { action: "fail" };
+      return { action: "wait", waitMs: moment.retryAfterMs };
     case "gateway":
       if (!mayRunAgain) return { action: "fail-unknown" };
-      return replays < MAX_REPLAYS ? waitFor(moment.retryAfterMs) : { action: "fail" };
+      if (replays >= MAX_REPLAYS || isTooLong(moment.retryAfterMs)) return { action: "fail" };
+      return { action: "replay", waitMs: moment.retryAfterMs };
   }
 }
 
-function waitFor(retryAfterMs: number | undefined): ReplayDecision {
-  if (retryAfterMs !== undefined && retryAfterMs > MAX_RETRY_AFTER_MS) return { action: "fail" };
-  return { action: "replay", waitMs: retryAfterMs };
+function isTooLong(retryAfterMs: number | undefined): boolean {
+  return retryAfterMs !== undefined && retryAfterMs > MAX_RETRY_AFTER_MS;
 }

@@ -6,14 +6,17 @@ import { McpAuthError, McpTimeoutError, type McpError } from "../core/errors.ts"
 import { StateMachine } from "../core/state-machine.ts";
 import type { EraSession } from "../eras/era.ts";
 import { asMcpError, isWorthRetrying, unsent } from "./attempt-error.ts";
+import { LinkChecks } from "./link-checks.ts";
 import { Availability } from "./availability.ts";
+import type { OpenCircuit } from "./availability.ts";
 import { Connector, type ConnectorDependencies } from "./connector.ts";
 import { CrashCounter } from "./crash-counter.ts";
 import type { Link, LinkEvents } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
 import { Pace } from "./pace.ts";
+import type { Routing } from "./session-search.ts";
 import { TRANSITIONS, type ConnectionState } from "./state.ts";
-import type { ConnectionStateName, ReadyState } from "./state.ts";
+import type { ConnectionStateName } from "./state.ts";
 
 /** After the budget a caller starts an attempt, but not within this time of the last, milliseconds. */
 const MIN_PAUSE_MS = 1_000;
@@ -26,6 +29,8 @@ export interface SupervisorEvents extends Omit<LinkEvents, "onLost" | "onSession
   onState(next: ConnectionStateName, previous: ConnectionStateName, error?: McpError): void;
   /** A session begins, before any caller sees it: what must hold in every session is set up here. */
   onSession(session: EraSession, renewed: boolean): Promise<void>;
+  /** Calls of this server that were answered so far. */
+  answeredCount(): number;
 }
 
 export class Supervisor {
@@ -36,6 +41,7 @@ export class Supervisor {
   readonly #pace: Pace;
   readonly #crashes: CrashCounter;
   readonly #connector: Connector;
+  readonly #checks: LinkChecks;
   #everReady = false;
   readonly #ending: AbortController = new AbortController();
   readonly #closed: AbortController = new AbortController();
@@ -57,12 +63,22 @@ export class Supervisor {
         onLost: (link, reason) => this.#onLost(link, reason),
         onSessionLost: (error) => {
           const session = this.currentLink?.session;
-          if (session !== undefined) this.renew(session, error);
+          if (session !== undefined) this.reportUnknownSession(session, error);
         },
       },
       onSession: (session, renewed) => events.onSession(session, renewed),
+      answeredCount: () => events.answeredCount(),
       closed: this.#closed.signal,
       retire: (link) => this.#retire(link),
+    });
+    this.#checks = new LinkChecks({
+      connector: this.#connector,
+      quirks: dependencies.quirks,
+      background: this.#background,
+      isCurrent: (state) => this.#machine.current === state,
+      onTrouble: (error) => (this.#availability.lastError = error),
+      onGood: (link) => this.#availability.onUp(link),
+      onDead: (link, cause) => this.#onCheckFailed(link, cause),
     });
     this.#availability = new Availability(server, clock);
     this.#pace = new Pace(server.reconnect, clock);
@@ -155,33 +171,74 @@ export class Supervisor {
     }
   }
 
-  /** A caller found the server unreachable: nothing it sends now will arrive. */
-  reportUnreachable(link: Link, error: McpError): void {
+  /**
+   * A caller found the server unreachable: nothing it sends now will arrive.
+   *
+   * @param circuit set if calls in a row failed so
+   */
+  reportUnreachable(link: Link, error: McpError, circuit?: OpenCircuit): void {
     const state = this.#machine.current;
-    if (state.name !== "ready" || state.link !== link || state.condition !== "good") return;
+    if (state.name !== "ready" || state.link !== link) return;
+    if (circuit === undefined && state.condition !== "good") return;
     // A channel reports its own loss, and knows the reason.
     if (link.transport.channel === "duplex") return;
     this.#connector.keep(link);
-    this.#enterBackoff(error, this.#pace.afterLoss());
+    this.#availability.circuit = circuit;
+    this.#enterBackoff(error, Math.min(this.#pace.afterLoss(), this.#availability.longestPauseMs));
+  }
+
+  /** Something came from the server while it was held to be unreachable: it is looked for at once. */
+  hurry(): void {
+    if (this.#machine.current.name === "backoff") this.#attempt();
   }
 
   /** A caller was told that its credentials are no good: nobody else needs to ask. */
-  reportUnauthorized(link: Link, error: McpAuthError): void {
+  reportUnauthorized(session: EraSession, error: McpAuthError): void {
     const state = this.#machine.current;
-    if (state.name !== "ready" || state.link !== link) return;
+    if (state.name !== "ready" || state.link.session !== session) return;
     this.#availability.lastAttemptEnd = this.#clock.now();
-    this.#connector.keep(link);
+    this.#connector.keep(state.link);
     this.#stop("auth-required", error);
   }
 
-  /** A caller was told that `session` is forgotten. Shared: the first report renews, all callers wait. */
-  renew(session: EraSession, error: McpError): void {
+  /**
+   * A caller was told that the server does not know `session`. Shared: the first report has it looked for, and renewed if
+   * no server knows it; all callers wait.
+   */
+  reportUnknownSession(session: EraSession, error: McpError): void {
     const state = this.#machine.current;
     // Another caller's report was first: the session is another by now, or about to be.
     if (state.name !== "ready" || state.condition === "renewing") return;
     if (state.link.session !== session) return;
     state.condition = "renewing";
-    void this.#renew(state, error);
+    void this.#checks.recover(state, error);
+  }
+
+  /**
+   * A request was refused in words that may be about `session`, or about the request alone. Shared: one ping tells.
+   *
+   * @returns whether the session was lost, and another one has begun
+   */
+  async verifySession(session: EraSession, error: McpError): Promise<boolean> {
+    const state = this.#machine.current;
+    if (state.name !== "ready") return false;
+    if (state.link.session !== session) return true;
+    return this.#checks.verify(state, session, error);
+  }
+
+  /** Whether a request that was refused may be sent again at once: the next one may meet another replica. */
+  get isPerRequest(): boolean {
+    return this.#connector.isPerRequest;
+  }
+
+  get hasReplicas(): boolean {
+    return this.#connector.hasReplicas;
+  }
+
+  /** How requests are spread over replicas of the server; `undefined` where no session tells them apart. */
+  get routing(): Routing | undefined {
+    const link = this.currentLink;
+    return link?.session.hasSessionId === true ? this.#connector.routing(link) : undefined;
   }
 
   /** The link may be dead without having ended, after the machine slept: no call goes over it unchecked. */
@@ -204,7 +261,7 @@ export class Supervisor {
     if (state.name !== "ready") return;
     if (state.condition !== "stale" && !(alsoGood && state.condition === "good")) return;
     state.condition = "checking";
-    this.#background.add(this.#check(state));
+    this.#background.add(this.#checks.checkHealth(state));
   }
 
   /** Aborted when no attempt will follow any more: nobody needs to wait for one. */
@@ -288,7 +345,8 @@ export class Supervisor {
   #onAttemptFailed(error: McpError): void {
     if (error instanceof McpAuthError) return this.#stop("auth-required", error);
     // An object that was handed to us is used once.
-    const isOnce = this.#server.target.kind === "custom";
+    const isOnce =
+      this.#server.target.kind === "custom" && this.#availability.circuit === undefined;
     if (isOnce || !isWorthRetrying(error, this.#everReady)) return this.#stop("failed", error);
     const crashed = this.#server.target.kind === "stdio" && error.code === "CONNECTION_LOST";
     if (crashed && this.#crashes.add(1 + this.#connector.probeDeaths))
@@ -296,7 +354,9 @@ export class Supervisor {
     // First: who asks on hearing of it waits for the next.
     this.#availability.onDown(error);
     this.#availability.onAttemptFailed(error);
-    this.#enterBackoff(error, this.#pace.afterFailure(this.#availability.budgetLeftMs > 0));
+    const isAwaited = this.#availability.budgetLeftMs > 0;
+    const delayMs = this.#pace.afterFailure(isAwaited);
+    this.#enterBackoff(error, Math.min(delayMs, this.#availability.longestPauseMs));
   }
 
   #enterBackoff(error: McpError, delayMs: number): void {
@@ -339,47 +399,11 @@ export class Supervisor {
     this.#enterBackoff(reason, this.#pace.afterLoss());
   }
 
-  async #check(state: ReadyState): Promise<void> {
-    const { link } = state;
-    const { session } = link;
-    // Another session since, if a caller's report came first: this one's answer is moot.
-    const isMoot = (): boolean =>
-      this.#machine.current !== state || state.condition !== "checking" || link.session !== session;
-    try {
-      await session.ping(state.attempt.signal);
-    } catch (cause) {
-      if (isMoot()) return;
-      const error = asMcpError(this.#server.name, cause);
-      if (session.isSessionLost(cause)) {
-        state.condition = "renewing";
-        return this.#renew(state, error);
-      }
-      const isSilent = error instanceof McpTimeoutError;
-      return this.#onDead(link, isSilent ? this.#availability.silent(error) : error);
-    }
-    if (isMoot()) return;
-    state.condition = "good";
-    this.#availability.onUp(link);
-  }
-
-  async #renew(state: ReadyState, error: McpError): Promise<void> {
-    const { link } = state;
-    this.#availability.lastError = error;
-    const work = this.#connector.renew(link, error, state.attempt.signal);
-    this.#background.add(work.catch(() => {}));
-    try {
-      await work;
-    } catch (cause) {
-      if (this.#machine.current !== state) return;
-      return this.#onDead(link, asMcpError(this.#server.name, cause));
-    }
-    if (this.#machine.current !== state) return;
-    state.condition = "good";
-    this.#availability.onUp(link);
-  }
-
   /** A link that is ready by name could not be checked or renewed. */
-  #onDead(link: Link, error: McpError): void {
+  #onCheckFailed(link: Link, cause: unknown): void {
+    const given = asMcpError(this.#server.name, cause);
+    const isSilent = given instanceof McpTimeoutError && given.limit === "silence";
+    const error = isSilent ? this.#availability.silent(given) : given;
     this.#availability.lastError = error;
     // A link over HTTP outlives its session, and is asked again; a channel that does not answer is given up.
     if (link.transport.channel === "exchange") this.#connector.keep(link);

@@ -6,7 +6,7 @@ import type { Peer } from "../jsonrpc/peer.ts";
 import type { PeerRequest } from "../jsonrpc/pending.ts";
 import type { Quirks } from "../jsonrpc/quirks.ts";
 import type { CallLimits } from "../jsonrpc/running-call.ts";
-import type { Transport } from "../jsonrpc/transport.ts";
+import type { Route, Transport } from "../jsonrpc/transport.ts";
 import type { ProtocolVersion } from "../spec/versions.ts";
 import type {
   Implementation,
@@ -51,6 +51,8 @@ export interface EraHost {
   /** Limits of the requests that an era makes on its own account. */
   readonly limits: CallLimits;
   readonly handshakeMs: number;
+  /** Several replicas without shared sessions are known to stand behind the address. */
+  readonly hasReplicas: () => boolean;
   readonly events: EraEvents;
   /** Aborted when this server is given up for good: nobody waits for what is still asked of a person. */
   readonly closed: AbortSignal;
@@ -83,6 +85,35 @@ export interface Continuation {
   readonly requestState?: string;
 }
 
+/**
+ * How a failure bears on the agreement with the server.
+ *
+ * - `none`: the failure is about the request alone
+ * - `unknown`: the server says that it does not know the session, or the era
+ * - `suspect`: it may say so in words of its own; a ping tells
+ */
+export type Refusal = "none" | "unknown" | "suspect";
+
+/** How a ping ended. Every answer is a sign of life of the server; only a good one is a sign of life of the session. */
+export type PingAnswer =
+  /** A result, or an error that only a live session gives. */
+  | { readonly kind: "alive" }
+  /** A JSON-RPC error in good order, or something that is no result: the server lives, and may know no ping. */
+  | { readonly kind: "odd"; readonly error: McpError }
+  /** An HTTP status, or an error that names no request. */
+  | { readonly kind: "refused"; readonly error: McpError };
+
+/** The requests that change nothing and tell whether a session lives. */
+export type PingMethod = "ping" | "tools/list";
+
+export interface PingOptions {
+  readonly signal: AbortSignal;
+  /** Default `any`. */
+  readonly route?: Route | undefined;
+  /** Default `ping`; another one for a server that refuses pings on a session that works. */
+  readonly method?: PingMethod | undefined;
+}
+
 /** An agreement with one server, as long as it holds. */
 export interface EraSession {
   readonly era: "session" | "stateless";
@@ -94,13 +125,16 @@ export interface EraSession {
   notify(method: string, params?: object): Promise<void>;
   subscribe(uri: string): Promise<void>;
   setLogLevel(level: LogLevel): Promise<void>;
-  /** Asks for a sign of life; any answer is one, unless it says that the agreement is gone. */
-  ping(signal: AbortSignal): Promise<void>;
+  /** The session has an id, so that one of several replicas may know it and others may not. */
+  readonly hasSessionId: boolean;
   /**
-   * Whether this failure says that the agreement, not the server, is gone: a session that was forgotten, an era
-   * that is no longer spoken. The request was not taken.
+   * Asks for a sign of life.
+   *
+   * @throws {McpError} if nothing came back: the connection failed, or the time was over. The signal's reason.
    */
-  isSessionLost(error: unknown): boolean;
+  ping(options: PingOptions): Promise<PingAnswer>;
+  /** Whether a failure says that the agreement, not the server, is gone. Such a request was not taken. */
+  refusalOf(error: unknown): Refusal;
   /** Ends the agreement, telling the server if it wants to know. Never rejects. */
   close(): Promise<void>;
   /** Drops it without a word: the server has forgotten it already. */

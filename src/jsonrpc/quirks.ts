@@ -9,13 +9,30 @@ export interface Quirk {
 }
 
 /** The stable codes, in the order of the table below. */
-export type QuirkCode = "id-as-string";
+export type QuirkCode =
+  | "id-as-string"
+  | "ping-refused"
+  | "replicas-without-affinity"
+  | "session-refused-in-other-words";
 
 /** Every deviation that the pool repairs or reports. */
 export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
   "id-as-string": {
     server: 'answers with the request\'s id as a string ("1" for 1)',
     pool: "takes the string for the number",
+  },
+  "ping-refused": {
+    server: "refuses ping, which every server must answer, with an HTTP status",
+    pool: "takes the answer for the sign of life that it is",
+  },
+  "replicas-without-affinity": {
+    server:
+      "is several replicas behind one address that do not share their sessions: each session is known to one of them only",
+    pool: "sends refused requests again until they meet that one; configure session affinity at the load balancer, by cookie or by the header Mcp-Session-Id",
+  },
+  "session-refused-in-other-words": {
+    server: "refuses a session that it has forgotten with another answer than HTTP 404",
+    pool: "asks once with ping, begins a new session if that is refused too, and sends the refused requests again",
   },
 };
 

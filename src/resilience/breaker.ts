@@ -1,32 +1,30 @@
-// A circuit breaker: after failures in a row nothing more is tried for a while, then one probe decides.
+// A circuit breaker: after failures in a row nothing is sent until something shows that the other side is back.
+// It counts and remembers; its owner looks for the other side, and says when it was found.
 
 import type { Clock } from "../core/clock.ts";
 
 export interface BreakerOptions {
   /** So many in a row open it. */
   readonly failures: number;
-  /** The first time, milliseconds; each further time in a row this much longer. */
+  /** Longest pause between two looks, milliseconds, the first time; the n-th time in a row n times as long. */
   readonly openMs: number;
-  /** Milliseconds. */
+  /** Longest of these, milliseconds. */
   readonly maxOpenMs: number;
 }
 
 type State =
-  | { readonly name: "closed"; readonly failures: number }
-  /** `probeSince`: the probe is under way, since then. */
-  | {
-      readonly name: "open";
-      readonly times: number;
-      readonly until: number;
-      readonly probeSince: number | undefined;
-    };
+  /** `times`: openings since a call was last answered. */
+  | { readonly name: "closed"; readonly failures: number; readonly times: number }
+  | { readonly name: "open"; readonly times: number };
 
 export type CircuitState = "closed" | "open" | "half-open";
+
+const CLOSED: State = { name: "closed", failures: 0, times: 0 };
 
 export class Breaker {
   readonly #options: BreakerOptions;
   readonly #clock: Clock;
-  #state: State = { name: "closed", failures: 0 };
+  #state: State = CLOSED;
   #lastFailureAt = -Infinity;
 
   constructor(options: BreakerOptions, clock: Clock) {
@@ -34,79 +32,48 @@ export class Breaker {
     this.#clock = clock;
   }
 
-  get state(): CircuitState {
-    if (this.#state.name === "closed") return "closed";
-    return this.#clock.now() < this.#state.until ? "open" : "half-open";
-  }
-
   get isClosed(): boolean {
     return this.#state.name === "closed";
   }
 
-  /** How long it will be before anything is tried again, milliseconds. */
-  get openForMs(): number {
-    return this.#state.name === "closed" ? 0 : Math.max(0, this.#state.until - this.#clock.now());
-  }
-
-  /** Whether a call that begins `now` may go. When the time of waiting is over one may: the probe. Hot path. */
-  tryPass(now: number): boolean {
+  /** Longest pause until the other side is looked for, milliseconds; 0 while closed. */
+  get longestPauseMs(): number {
+    const { openMs, maxOpenMs } = this.#options;
     const state = this.#state;
-    if (state.name === "closed") return true;
-    if (now < state.until) return false;
-    // A probe that takes its time says nothing, and must not keep the others out: then another one goes.
-    const { openMs } = this.#options;
-    if (state.probeSince !== undefined && now - state.probeSince < openMs) return false;
-    this.#state = { ...state, probeSince: now };
-    return true;
+    return state.name === "closed" ? 0 : Math.min(openMs * state.times, maxOpenMs);
   }
 
-  /** There was an answer, of whatever kind. Returns true if that closed it. Hot path. */
+  /** A call was answered, whatever the answer said. Returns true if that closed it. Hot path. */
   onAnswer(): boolean {
     const state = this.#state;
-    if (state.name === "closed" && state.failures === 0) return false;
-    this.#state = { name: "closed", failures: 0 };
-    return state.name !== "closed";
+    if (state === CLOSED) return false;
+    this.#state = CLOSED;
+    return state.name === "open";
+  }
+
+  /** The other side was found. That counts for less than an answered call: see `times`. Returns true if it was open. */
+  close(): boolean {
+    const { name, times } = this.#state;
+    if (name === "closed") return false;
+    this.#state = { name: "closed", failures: 0, times };
+    return true;
   }
 
   /**
-   * What began at `startedAt` failed. What was under way together when something broke is one failure, not many.
-   * Returns true if that opened it.
+   * A call that began at `startedAt` failed. Calls that were under way together when something broke are one failure, not
+   * many. Returns true if that opened it.
    */
   onFailure(startedAt: number): boolean {
     const state = this.#state;
-    if (state.name === "open") {
-      if (state.probeSince === undefined || startedAt < state.probeSince) return false;
-      this.#open(state.times + 1);
-      return true;
-    }
-    if (startedAt < this.#lastFailureAt) return false;
+    if (state.name === "open" || startedAt < this.#lastFailureAt) return false;
     this.#lastFailureAt = this.#clock.now();
     const failures = state.failures + 1;
+    const { times } = state;
     if (failures < this.#options.failures) {
-      this.#state = { name: "closed", failures };
+      this.#state = { name: "closed", failures, times };
       return false;
     }
-    this.#open(1);
+    this.#state = { name: "open", times: times + 1 };
     return true;
-  }
-
-  /** Somebody decided to try again: the past does not count. Returns true if that closed it. */
-  reset(): boolean {
-    return this.onAnswer();
-  }
-
-  /** What began at `startedAt` ended without saying anything about the other side: another may probe. */
-  onNothing(startedAt: number): void {
-    const state = this.#state;
-    if (state.name === "closed" || state.probeSince === undefined) return;
-    if (startedAt >= state.probeSince) this.#state = { ...state, probeSince: undefined };
-  }
-
-  #open(times: number): void {
-    const { openMs, maxOpenMs } = this.#options;
-    const now = this.#clock.now();
-    this.#lastFailureAt = now;
-    const until = now + Math.min(openMs * times, maxOpenMs);
-    this.#state = { name: "open", times, until, probeSince: undefined };
   }
 }

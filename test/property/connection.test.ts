@@ -22,7 +22,7 @@ const moment: fc.Arbitrary<Moment> = fc.oneof(
   fc.constantFrom<Moment>(
     { name: "not-sent" },
     { name: "lost" },
-    { name: "session-lost" },
+    { name: "session-lost", isLate: false },
     { name: "final" },
   ),
   fc.record({ name: fc.constantFrom("throttled" as const, "gateway" as const), retryAfterMs }),

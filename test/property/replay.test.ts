@@ -10,6 +10,7 @@ import {
   McpResponseError,
   McpTimeoutError,
 } from "../../src/core/errors.ts";
+import type { Refusal } from "../../src/eras/era.ts";
 import { Backend, connect, HTTP, watch } from "../unit/connection/harness.ts";
 import type { Sent } from "../unit/fakes.ts";
 import { initializeResult } from "../unit/fakes.ts";
@@ -25,6 +26,8 @@ const status = fc.oneof(
 );
 const sent = fc.constantFrom("no", "yes", "unknown");
 const retryAfterMs = fc.option(fc.nat(100_000), { nil: undefined });
+
+const anyRefusal: fc.Arbitrary<Refusal> = fc.constantFrom("none", "unknown", "suspect");
 
 const anyError: fc.Arbitrary<unknown> = fc.oneof(
   fc
@@ -52,10 +55,10 @@ const anyError: fc.Arbitrary<unknown> = fc.oneof(
   fc.anything(),
 );
 
-/** The server said itself that it did not take it. */
-function wasRefused(error: unknown, sessionLost: boolean): boolean {
+/** The server said itself, and at once, that it did not take the request. */
+function wasRefused(error: unknown, refusal: Refusal, isLate: boolean): boolean {
   const refusedBy = error instanceof McpHttpError || error instanceof McpResponseError;
-  return sessionLost || (refusedBy && error.status === 429);
+  return (refusal === "unknown" && !isLate) || (refusedBy && error.status === 429);
 }
 
 describe("the policy", () => {
@@ -63,24 +66,26 @@ describe("the policy", () => {
     fc.assert(
       fc.property(
         anyError,
-        fc.boolean(),
+        fc.tuple(anyRefusal, fc.boolean()),
         fc.constantFrom("safe" as const, "never" as const),
         fc.nat(5),
-        fc.nat(5),
         fc.boolean(),
-        (error, sessionLost, option, replays, renewals, isSpent) => {
-          const moment = momentOf(error, sessionLost);
+        (error, [refusal, isLate], option, replays, isSpent) => {
+          const moment = momentOf(error, refusal, isLate);
           const decision = decideReplay({
             replayClass: "unsafe",
             option,
             moment,
             replays,
-            renewals,
             isSpent,
           });
           const mayRun = !(error instanceof McpError) || error.sent !== "no";
-          if (mayRun && !wasRefused(error, sessionLost)) {
-            expect(["fail", "fail-unknown"]).toContain(decision.action);
+          if (mayRun && !wasRefused(error, refusal, isLate)) {
+            // A verification sends nothing again: it asks, and then this decides anew.
+            expect(["fail", "fail-unknown", "verify"]).toContain(decision.action);
+          }
+          if (refusal !== "none" && option === "never") {
+            expect(["fail", "fail-unknown", "verify"]).toContain(decision.action);
           }
         },
       ),
@@ -88,30 +93,27 @@ describe("the policy", () => {
     );
   });
 
-  test("every chain of failures ends: replays and renewals are bounded in every class", () => {
+  test("second executions are bounded in every class, whatever follows", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.tuple(anyError, fc.boolean()), { minLength: 20, maxLength: 40 }),
+        fc.array(fc.tuple(anyError, anyRefusal, fc.boolean()), { minLength: 20, maxLength: 40 }),
         fc.constantFrom("safe" as const, "repeatable" as const, "unsafe" as const),
         fc.constantFrom("safe" as const, "always" as const, "never" as const),
         (failures, replayClass, option) => {
-          let [replays, renewals] = [0, 0];
-          for (const [error, sessionLost] of failures) {
-            const moment = momentOf(error, sessionLost);
+          let replays = 0;
+          for (const [error, refusal, isLate] of failures) {
+            const moment = momentOf(error, refusal, isLate);
             const { action } = decideReplay({
               replayClass,
               option,
               moment,
               replays,
-              renewals,
               isSpent: false,
             });
             if (action === "replay") replays += 1;
-            else if (action === "renew") renewals += 1;
-            else if (action !== "resend") break;
+            else if (action === "fail" || action === "fail-unknown") break;
           }
           expect(replays).toBeLessThanOrEqual(2);
-          expect(renewals).toBeLessThanOrEqual(1);
         },
       ),
       { numRuns: 500 },

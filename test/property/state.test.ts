@@ -137,7 +137,10 @@ describe("a supervisor under any sequence of events", () => {
                 break;
               case "forget":
                 if (link !== undefined) {
-                  supervisor.renew(link.session, new McpHttpError("gone", { status: 404 }));
+                  supervisor.reportUnknownSession(
+                    link.session,
+                    new McpHttpError("gone", { status: 404 }),
+                  );
                 }
                 break;
               case "server down":

@@ -3,32 +3,35 @@
 // https://modelcontextprotocol.io/specification/2025-11-25/basic
 
 import { untilAborted } from "../../core/abort.ts";
-import { McpHttpError, McpResponseError } from "../../core/errors.ts";
 import type { McpError } from "../../core/errors.ts";
-import { HEADER_MISMATCH, METHOD_NOT_FOUND, UNSUPPORTED_VERSION } from "../../jsonrpc/messages.ts";
 import type { HeaderList } from "../../jsonrpc/transport.ts";
 import type { Implementation, LogLevel, ServerCapabilities } from "../../spec/types.ts";
 import type { SessionVersion } from "../../spec/versions.ts";
 import { PING_MS } from "../change-pace.ts";
-import type { Agreement, EraHost, EraRequest, EraSession, ListKind } from "../era.ts";
+import type {
+  Agreement,
+  EraHost,
+  EraRequest,
+  EraSession,
+  ListKind,
+  PingAnswer,
+  PingOptions,
+  Refusal,
+} from "../era.ts";
+import { pingAnswerOf } from "../ping.ts";
 import { ChangeStream } from "./changes.ts";
 import { initialize } from "./handshake.ts";
 import type { Handshake } from "./handshake.ts";
 import { createInbound } from "./inbound.ts";
+import { refusalOf } from "./refusal.ts";
 import { callAsTask, needsTask } from "./tasks.ts";
 import { UrlElicitation } from "./url-elicitation.ts";
 
 /** How long the DELETE that ends a session may take (3.11). */
 const END_SESSION_MS = 2_000;
 
-/**
- * What servers built on the SDK's example answer, with status 400 and without the request's id, to a session
- * that they do not know (3.10). With an id it could be a tool's own error.
- */
-const SDK_NO_SESSION = -32000;
-
-/** What servers of the stateless era alone answer to a request of a session: they reject it unread. */
-const STATELESS_ONLY: ReadonlySet<number> = new Set([HEADER_MISMATCH, UNSUPPORTED_VERSION]);
+/** A DELETE is sent so often, as long as replicas answer that they do not know the session. */
+const MAX_ENDINGS = 8;
 
 /** Offers a revision with `initialize`; the session begins when the server's answer is accepted. */
 export async function offerSession(
@@ -41,7 +44,11 @@ export async function offerSession(
   const inbound = createInbound(host, () => contentArrays);
   inbound.onElicitationComplete = (id) => urls.complete(id);
   host.peer.handlers = inbound;
+  const { transport } = host;
+  const routes = transport.channel === "exchange" ? transport.routes : undefined;
+  routes?.begin();
   const handshake = await initialize(host, version, signal);
+  await routes?.settled();
   return {
     async begin(beginSignal) {
       contentArrays = handshake.version === "2025-11-25";
@@ -66,7 +73,7 @@ class SessionEraSession implements EraSession {
   readonly instructions: string | undefined;
   readonly #host: EraHost;
   readonly #headers: HeaderList;
-  readonly #hasSessionId: boolean;
+  readonly hasSessionId: boolean;
   readonly #urls: UrlElicitation | undefined;
   #changes: ChangeStream | undefined;
 
@@ -77,7 +84,7 @@ class SessionEraSession implements EraSession {
     this.serverInfo = result.serverInfo;
     this.capabilities = result.capabilities;
     this.instructions = result.instructions;
-    this.#hasSessionId = sessionId !== undefined;
+    this.hasSessionId = sessionId !== undefined;
     this.#headers = [
       "mcp-protocol-version",
       version,
@@ -121,39 +128,33 @@ class SessionEraSession implements EraSession {
     await this.#ask("logging/setLevel", { level });
   }
 
-  async ping(signal: AbortSignal): Promise<void> {
+  async ping({ signal, route, method = "ping" }: PingOptions): Promise<PingAnswer> {
     const { peer, handshakeMs } = this.#host;
     const limitMs = Math.min(handshakeMs, PING_MS);
-    await peer
-      .request({
-        method: "ping",
-        limits: { silenceMs: limitMs, totalMs: limitMs },
-        signal,
-        cancel: "close",
-      })
-      .catch((error: unknown) => {
-        const answered = error instanceof McpResponseError && !this.isSessionLost(error);
-        if (!answered) throw error;
-      });
+    const limits = { silenceMs: limitMs, totalMs: limitMs };
+    return pingAnswerOf(peer.request({ method, limits, signal, route, cancel: "close" }));
   }
 
-  isSessionLost(error: unknown): boolean {
-    // The server was replaced by one without sessions (2.7, from the other side).
-    if (error instanceof McpResponseError && error.status === 400) {
-      if (STATELESS_ONLY.has(error.rpcCode)) return true;
-    }
-    if (!this.#hasSessionId) return false;
-    if (error instanceof McpHttpError) return error.status === 404;
-    if (!(error instanceof McpResponseError)) return false;
-    if (error.status === 404) return error.rpcCode !== METHOD_NOT_FOUND;
-    return error.status === 400 && error.rpcCode === SDK_NO_SESSION && error.isUnattributed;
+  refusalOf(error: unknown): Refusal {
+    return refusalOf(error, this.hasSessionId);
   }
 
   async close(): Promise<void> {
-    const { transport } = this.#host;
     this.#changes?.close();
-    if (transport.channel === "exchange" && this.#hasSessionId) {
-      await transport.endSession(this.#headers, END_SESSION_MS);
+    if (this.hasSessionId) await this.#end();
+  }
+
+  /** Tells the server that the session is over; of several replicas, the one that knows it. */
+  async #end(): Promise<void> {
+    const { transport, clock } = this.#host;
+    if (transport.channel !== "exchange") return;
+    const endsAt = clock.now() + END_SESSION_MS;
+    const attempts = this.#host.hasReplicas() ? MAX_ENDINGS : 1;
+    for (let attempt = 0; attempt < attempts; attempt++) {
+      const leftMs = endsAt - clock.now();
+      if (leftMs <= 0) return;
+      const status = await transport.endSession(this.#headers, leftMs);
+      if (status !== 404) return;
     }
   }
 

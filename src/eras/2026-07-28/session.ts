@@ -3,6 +3,7 @@
 
 import { untilAborted } from "../../core/abort.ts";
 import {
+  McpAuthError,
   McpConfigError,
   McpHttpError,
   McpProtocolError,
@@ -30,7 +31,16 @@ import type {
 } from "../../spec/types.ts";
 import type { StatelessVersion } from "../../spec/versions.ts";
 import { isDiscoverResult } from "../classify.ts";
-import type { EraHost, EraRequest, EraSession, ListKind } from "../era.ts";
+import type {
+  EraHost,
+  EraRequest,
+  EraSession,
+  ListKind,
+  PingAnswer,
+  PingOptions,
+  Refusal,
+} from "../era.ts";
+import { pingAnswerOf } from "../ping.ts";
 import { CallRequest, FirstAnswer } from "./call-request.ts";
 import { ChangeSubscription } from "./changes.ts";
 import type { Line } from "./conversation.ts";
@@ -71,6 +81,7 @@ export async function beginStateless(
 
 class StatelessSession implements EraSession, Line {
   readonly era = "stateless";
+  readonly hasSessionId = false;
   readonly host: EraHost;
   readonly tools: ToolHeaders | undefined;
   readonly #changes: ChangeSubscription;
@@ -90,7 +101,7 @@ class StatelessSession implements EraSession, Line {
       host,
       envelope: () => this.#envelope,
       capabilities: () => this.capabilities,
-      isLost: (error) => this.isSessionLost(error),
+      isLost: (error) => this.#isNotUnderstood(error),
       onMissed: () => this.#reportMissed(),
     });
     host.peer.outbound = {};
@@ -155,21 +166,26 @@ class StatelessSession implements EraSession, Line {
     this.#envelope.logLevel = level;
   }
 
-  async ping(signal: AbortSignal): Promise<void> {
+  async ping({ signal }: PingOptions): Promise<PingAnswer> {
     const { handshakeMs } = this.host;
     const limitMs = Math.min(handshakeMs, PING_MS);
     const limits = { silenceMs: limitMs, totalMs: limitMs };
-    try {
-      const result = await discover(this.host, this.#envelope, { limits, signal });
-      if (isDiscoverResult(result)) this.#known = readDiscovered(result);
-    } catch (error) {
-      const answered = error instanceof McpResponseError && !this.isSessionLost(error);
-      if (!answered) throw error;
-    }
-    this.#changes.resume();
+    const answer = await pingAnswerOf(
+      discover(this.host, this.#envelope, { limits, signal }).then((result) => {
+        if (isDiscoverResult(result)) this.#known = readDiscovered(result);
+        return result;
+      }),
+    );
+    if (answer.kind !== "refused") this.#changes.resume();
+    return answer;
   }
 
-  isSessionLost(error: unknown): boolean {
+  refusalOf(error: unknown): Refusal {
+    if (error instanceof McpAuthError) return error.code === "AUTH_REQUIRED" ? "suspect" : "none";
+    return this.#isNotUnderstood(error) ? "unknown" : "none";
+  }
+
+  #isNotUnderstood(error: unknown): boolean {
     if (error instanceof McpHttpError) return NOT_UNDERSTOOD.has(error.status);
     if (!(error instanceof McpResponseError)) return false;
     if (isSessionsOnly(error) && isRejection(error, this.host.transport.channel)) return true;

@@ -334,83 +334,61 @@ describe("the breaker", () => {
     return connected;
   }
 
-  test("open: an error at once that says so and when to come again, nothing sent", async () => {
+  test("open: callers wait, unsent, while pings look for the server; its answer lets all of them go", async () => {
     const connected = await opened({ breaker: BREAKER });
-    const error = await rejection(ask(connected));
-    expect(error).toMatchObject({
+    backend.forgotten = new McpHttpError("bad gateway", { status: 502 });
+    const waiting = Array.from({ length: 4 }, () => watch(ask(connected)));
+    await connected.clock.run(5_000);
+    expect(waiting).toEqual([{}, {}, {}, {}]);
+    expect(calls().length).toBe(2);
+    expect(connected.connection.circuit).toBe("open");
+    expect(backend.count("ping")).toBeGreaterThan(2);
+    backend.forgotten = undefined;
+    await connected.clock.run(BREAKER.maxOpenMs);
+    for (const { value } of waiting) expect(value).toEqual({ content: [] });
+    expect(connected.connection.circuit).toBe("closed");
+    await connected.connection.close(0);
+  });
+
+  test("callers that have waited for the whole budget are told why, and later ones at once", async () => {
+    const connected = await opened({ breaker: BREAKER, reconnect: { budgetMs: 3_000 } });
+    backend.forgotten = new McpHttpError("bad gateway", { status: 502 });
+    const waiting = watch(ask(connected));
+    await connected.clock.run(4_000);
+    const refusal = {
       name: "McpCircuitOpenError",
       code: "CIRCUIT_OPEN",
       sent: "no",
       retryable: true,
       server: "s",
       method: "tools/call",
-      retryAfterMs: 999,
-    });
+    };
+    expect(waiting.error).toMatchObject(refusal);
+    const later = watch(ask(connected));
+    await connected.clock.run(1_000);
+    expect(later.error).toMatchObject(refusal);
     expect(calls().length).toBe(2);
     await connected.connection.close(0);
   });
 
-  test("half-open: one probe, however many ask while it is under way", async () => {
+  test("half-open while a ping is under way; no caller's call is risked", async () => {
     const connected = await opened({ breaker: BREAKER });
-    connected.clock.advance(BREAKER.openMs);
-    faults = [hangs];
-    const probe = watch(ask(connected));
-    for (let n = 0; n < 20; n++) {
-      const other = watch(ask(connected));
-      await settled();
-      expect(other.error).toMatchObject({ code: "CIRCUIT_OPEN", retryAfterMs: 0 });
-      connected.clock.advance(1);
+    const pings: Sent[] = [];
+    for (const transport of backend.https) {
+      const answer = transport.script;
+      transport.script = (sent) => (sent.method === "ping" ? void pings.push(sent) : answer(sent));
     }
-    expect(calls().length).toBe(3);
-    expect(connected.connection.circuit).toBe("half-open");
-    calls()[2]?.reply({ content: [] });
+    const waiting = watch(ask(connected));
+    await connected.clock.run(200);
+    expect([pings.length, connected.connection.circuit]).toEqual([1, "half-open"]);
+    expect([waiting, calls().length]).toEqual([{}, 2]);
+    pings[0]?.head().reply({});
     await settled();
-    expect([probe.value, connected.connection.circuit]).toEqual([{ content: [] }, "closed"]);
+    expect([waiting.value, connected.connection.circuit]).toEqual([{ content: [] }, "closed"]);
     await connected.connection.close(0);
   });
 
-  test("a probe that takes its time does not keep the others out for ever", async () => {
-    const connected = await opened({ breaker: BREAKER });
-    connected.clock.advance(BREAKER.openMs);
-    faults = [hangs];
-    watch(ask(connected, { timeoutMs: 3_600_000, totalTimeoutMs: 3_600_000 }));
-    await connected.clock.run(10 * BREAKER.maxOpenMs);
-    expect(await ask(connected)).toEqual({ content: [] });
-    expect(connected.connection.circuit).toBe("closed");
-    await connected.connection.close(0);
-  });
-
-  test.each<[string, (connected: Connected) => Promise<unknown>]>([
-    [
-      "aborted",
-      async (connected) => {
-        const controller = new AbortController();
-        const call = ask(connected, { signal: controller.signal });
-        await settled();
-        controller.abort(new Error("enough"));
-        return call;
-      },
-    ],
-    [
-      "timed out",
-      async (connected) => {
-        const call = rejection(ask(connected, { timeoutMs: 10 }));
-        await connected.clock.run(10);
-        return call;
-      },
-    ],
-  ])("a probe that is %s leaves its turn to another", async (_name, probe) => {
-    const connected = await opened({ breaker: BREAKER });
-    connected.clock.advance(BREAKER.openMs);
-    faults = [hangs];
-    await probe(connected).catch(() => {});
-    expect(connected.connection.circuit).toBe("half-open");
-    expect(await ask(connected)).toEqual({ content: [] });
-    expect(connected.connection.circuit).toBe("closed");
-    await connected.connection.close(0);
-  });
-
-  test("those in the queue are told at once when it opens: they wait for nothing", async () => {
+  test("calls in the queue wait on when it opens", async () => {
     const connected = await ready(9, { breaker: { ...BREAKER, failures: 1 } });
     faults = [hangs];
     const first = watch(ask(connected));
@@ -420,7 +398,10 @@ describe("the breaker", () => {
     await settled();
     await settled();
     expect(first.error).toMatchObject({ code: "OUTCOME_UNKNOWN" });
-    for (const { error } of waiting) expect(error).toMatchObject({ code: "CIRCUIT_OPEN" });
+    expect(connected.connection.circuit).toBe("open");
+    expect(waiting.every((call) => Object.keys(call).length === 0)).toBe(true);
+    await connected.clock.run(1_000);
+    for (const { value } of waiting) expect(value).toEqual({ content: [] });
     expect(connected.connection.counts).toMatchObject({ inFlight: 0, queued: 0 });
     await connected.connection.close(0);
   });

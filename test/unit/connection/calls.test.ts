@@ -11,7 +11,6 @@ vi.mock("../../../src/transport/http/http.ts", () => ({
 }));
 
 const ONE_PLACE = { ...HTTP, limits: { inFlight: 1, queued: 2_000 } };
-const FRAGILE = { ...ONE_PLACE, breaker: { failures: 1, openMs: 300 } };
 const CALL = { name: "t" };
 
 let backend: Backend;
@@ -30,28 +29,6 @@ beforeEach(() => {
 });
 
 describe("a call that gets its place", () => {
-  test("finds the breaker open, as do all behind it: each is told so, and the places are there again", async () => {
-    const { clock, connection } = connect(FRAGILE);
-    await connection.connect();
-    const calls = Array.from({ length: 1_001 }, () =>
-      watch(connection.request("tools/call", CALL, {})),
-    );
-    await settled();
-    held[0]?.fail(lost());
-    await settled();
-    const codes = calls.map(({ error }) => (error as { code?: string } | undefined)?.code);
-    expect(codes.slice(0, 2)).toEqual(["OUTCOME_UNKNOWN", "CIRCUIT_OPEN"]);
-    expect(new Set(codes.slice(1))).toEqual(new Set(["CIRCUIT_OPEN"]));
-    expect(connection.counts).toMatchObject({ inFlight: 0, queued: 0, failed: 1_001 });
-    clock.advance(300);
-    const next = watch(connection.request("tools/call", CALL, {}));
-    await settled();
-    held[1]?.reply({ content: [] });
-    await settled();
-    expect(next.value).toEqual({ content: [] });
-    await connection.close(0);
-  });
-
   test("cannot be put together: it fails, and the next one gets the place", async () => {
     const { connection } = connect(ONE_PLACE);
     await connection.connect();

@@ -126,7 +126,8 @@ describe("a suspected link", () => {
     supervisor.suspect();
     const asked = await Promise.all(Array.from({ length: 20 }, () => supervisor.ready(NEVER)));
     expect(new Set(asked)).toEqual(new Set([link]));
-    expect([pings(), backend.count("initialize"), supervisor.counts.renewals]).toEqual([1, 2, 1]);
+    // One ping of the check, and one over the connection that was refused.
+    expect([pings(), backend.count("initialize"), supervisor.counts.renewals]).toEqual([2, 2, 1]);
     expect(states).toEqual(["connecting", "ready"]);
     await supervisor.close();
     expect(clock.armedCount).toBe(0);
@@ -174,17 +175,13 @@ describe("a suspected link", () => {
     },
   );
 
-  test("credentials that expired meanwhile are reported as such (fault 64)", async () => {
+  test("a ping that asks for credentials is a sign of life: the next call says what is missing", async () => {
     onPing = (sent) => sent.fail(new McpAuthError("AUTH_REQUIRED", "401", { status: 401 }));
     const { supervisor } = supervise(HTTP);
     await supervisor.connect();
     supervisor.suspect();
-    expect(await rejection(supervisor.ready(NEVER))).toMatchObject({ code: "AUTH_REQUIRED" });
-    expect(supervisor.state).toBe("auth-required");
-    expect(await rejection(supervisor.ready(NEVER))).toMatchObject({
-      code: "AUTH_REQUIRED",
-      sent: "no",
-    });
+    expect(await supervisor.ready(NEVER)).toBe(supervisor.link);
+    expect(supervisor.state).toBe("ready");
     expect(pings()).toBe(1);
     await supervisor.close();
   });
@@ -202,6 +199,7 @@ describe("a suspected link", () => {
     fake?.listening.onEnd({ ...dropped, opened: true, error: lost(), status: 200 });
     await clock.run(2_000);
     expect(fake?.listens).toHaveLength(2);
+    backend.forgotten = gone();
     fake?.listening.onEnd({ ...dropped, opened: false, error: undefined, status: 404 });
     await clock.run(2_000);
     // Otherwise the stream stays closed for as long as the session seems to hold.
@@ -276,7 +274,8 @@ describe("a check of a link that is good", () => {
     const { session } = link;
     supervisor.check(true);
     await settled();
-    supervisor.renew(session, new McpConnectionError("CONNECTION_LOST", "gone"));
+    backend.forgotten = gone();
+    supervisor.reportUnknownSession(session, new McpConnectionError("CONNECTION_LOST", "gone"));
     expect(await supervisor.ready(NEVER)).toBe(link);
     fail();
     await settled();
@@ -294,7 +293,8 @@ describe("a check of a link that is good", () => {
     const { session } = link;
     supervisor.check(true);
     await settled();
-    supervisor.renew(session, new McpConnectionError("CONNECTION_LOST", "gone"));
+    backend.forgotten = gone();
+    supervisor.reportUnknownSession(session, new McpConnectionError("CONNECTION_LOST", "gone"));
     await supervisor.ready(NEVER);
     supervisor.check(true);
     await settled();

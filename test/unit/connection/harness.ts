@@ -35,6 +35,8 @@ export class Backend {
   start: () => McpError | undefined = () => undefined;
   /** What the server does with anything but `initialize` and `ping`. */
   script: Script = () => {};
+  /** The session is forgotten: pings are refused with this until the next `initialize`. */
+  forgotten: McpError | undefined;
   /** Whether the change stream comes up; otherwise it hangs. */
   opensStreams = true;
   initialize: (sent: Sent) => void = (sent) => sent.head().reply(initializeResult());
@@ -69,7 +71,11 @@ export class Backend {
       if (error !== undefined) throw error;
     };
     transport.script = (sent) => {
-      if (sent.method === "initialize") return this.initialize(sent);
+      if (sent.method === "initialize") {
+        this.forgotten = undefined;
+        return this.initialize(sent);
+      }
+      if (sent.method === "ping" && this.forgotten !== undefined) return sent.fail(this.forgotten);
       const result = this.script(sent);
       return result ?? (sent.method === "ping" && result !== null ? {} : undefined);
     };
@@ -115,6 +121,7 @@ export function supervise(
     },
     {
       onSession: async () => {},
+      answeredCount: () => 0,
       onListChanged: () => {},
       onResourceUpdated: () => {},
       onMissed: () => {},

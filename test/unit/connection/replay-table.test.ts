@@ -51,9 +51,24 @@ const UNSENT = { allowed: "resend", isUnsent: true } as const;
 const LOST = { allowed: "replay", unsafe: "fail-unknown" } as const;
 const FINAL = { allowed: "fail" } as const;
 const REFUSED = { allowed: "wait", unsafe: "wait", never: "fail" } as const;
+/** The server is asked for its era; if that is still the same, the refusal was about the request. */
+const NOT_UNDERSTOOD = {
+  allowed: "renew",
+  unsafe: "fail",
+  never: "fail",
+  code: "HTTP_ERROR",
+} as const;
 const UNSUPPORTED = { supported: ["2026-07-28"], requested: "x" };
 
 const event = (id: number, text = ""): string => `id: ${id}\ndata: ${text}\n\n`;
+/** The server treats every request of the session, or of the era, in the same way, until the next `initialize`. */
+function forgotten(fault: Fault): Fault {
+  return (request, wire) => {
+    wire.onPing = fault;
+    fault(request, wire);
+  };
+}
+
 const statusRow = (status: number, headers: Record<string, string> = {}): Fault => {
   return (request) => request.status(status, headers);
 };
@@ -141,7 +156,63 @@ const TABLE: readonly Row[] = [
   },
 
   // 404.
-  { moment: "404 without a JSON-RPC answer", fault: statusRow(404), allowed: "renew" },
+  {
+    moment: "404 without a JSON-RPC answer, and to a ping as well",
+    era: "session",
+    fault: forgotten(statusRow(404)),
+    allowed: "renew",
+    never: "fail",
+    code: "HTTP_ERROR",
+    status: 404,
+  },
+  {
+    moment: "404 without a JSON-RPC answer, and a ping is answered",
+    era: "session",
+    fault: statusRow(404),
+    ...FINAL,
+    code: "HTTP_ERROR",
+    status: 404,
+  },
+  {
+    moment: "404 without a JSON-RPC answer, from a server that still speaks the era",
+    era: "stateless",
+    fault: statusRow(404),
+    ...NOT_UNDERSTOOD,
+    status: 404,
+  },
+  ...[400, 403, 410].map((status) => ({
+    moment: `${status}, and to a ping as well`,
+    era: "session" as const,
+    fault: forgotten(statusRow(status)),
+    allowed: "renew" as const,
+    never: "fail" as const,
+    code: "HTTP_ERROR" as const,
+    status,
+  })),
+  {
+    moment: "401, and to a ping as well, of a session that was forgotten",
+    era: "session",
+    fault: forgotten(statusRow(401)),
+    allowed: "renew",
+    never: "fail",
+    code: "AUTH_REQUIRED",
+  },
+  {
+    moment: "JSON-RPC error -32000 in good order, and to a ping as well",
+    era: "session",
+    fault: forgotten((request) => request.rpcError(200, -32_000)),
+    allowed: "renew",
+    never: "fail",
+    code: "RESPONSE_ERROR",
+  },
+  {
+    moment: "500, and to a ping as well: it may have run before",
+    era: "session",
+    fault: forgotten(statusRow(500)),
+    ...FINAL,
+    code: "HTTP_ERROR",
+    status: 500,
+  },
   {
     moment: "404 with -32601",
     fault: (request) => request.rpcError(404, -32_601),
@@ -231,8 +302,11 @@ const TABLE: readonly Row[] = [
   ...[-32_020, -32_022].map((code) => ({
     moment: `${code} with 400, from a server that was replaced`,
     era: "session" as const,
-    fault: (request: WireRequest) => request.rpcError(400, code, UNSUPPORTED),
+    fault: forgotten((request) => request.rpcError(400, code, UNSUPPORTED)),
     allowed: "renew" as const,
+    never: "fail" as const,
+    code: "RESPONSE_ERROR" as const,
+    status: 400,
   })),
 
   // Answers.
@@ -240,7 +314,7 @@ const TABLE: readonly Row[] = [
     // Of the era that has nothing else to go by, 400 says that it is not understood.
     const renews: Row[] =
       status === 400
-        ? [{ moment: "400", era: "stateless", fault: statusRow(400), allowed: "renew" }]
+        ? [{ moment: "400", era: "stateless", fault: statusRow(400), ...NOT_UNDERSTOOD, status }]
         : [];
     const fails: Row = {
       moment: String(status),

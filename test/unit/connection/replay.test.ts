@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import {
   decideReplay,
+  isLateRefusal,
   MAX_REPLAYS,
   MAX_RETRY_AFTER_MS,
   momentOf,
@@ -20,6 +21,7 @@ import {
   McpTimeoutError,
 } from "../../../src/core/errors.ts";
 import type { Sent } from "../../../src/core/errors.ts";
+import type { Refusal } from "../../../src/eras/era.ts";
 import type { Tool, ToolAnnotations } from "../../../src/spec/types.ts";
 
 const connection = (sent: Sent, retryable = true): McpError =>
@@ -33,7 +35,8 @@ const rpc = (rpcCode: number, status?: number): McpError =>
 interface Row {
   readonly moment: string;
   readonly error: McpError;
-  readonly sessionLost?: boolean;
+  readonly refusal?: Refusal;
+  readonly isLate?: boolean;
   /** Classes S and R, option "safe"; and any class with "always". */
   readonly allowed: string;
   /** Class U, option "safe". */
@@ -63,34 +66,52 @@ const TABLE: readonly Row[] = [
     unsafe: "fail-unknown",
   },
   {
-    moment: "404 on a session",
+    moment: "404 on a session, at once",
     error: http(404),
-    sessionLost: true,
+    refusal: "unknown",
     allowed: "renew",
     unsafe: "renew",
+    never: "fail",
   },
+  {
+    moment: "404 on a session, late: a proxy may have given the request to another server first",
+    error: http(404),
+    refusal: "unknown",
+    isLate: true,
+    allowed: "renew",
+    unsafe: "fail-unknown",
+    never: "fail",
+  },
+  ...[http(400), http(403), http(410), http(500), rpc(-32600), rpc(-32000, 400)].map((error) => ({
+    moment: `a refusal that may be about the session: ${JSON.stringify(error)}`,
+    error,
+    refusal: "suspect" as const,
+    allowed: "verify",
+    unsafe: "verify",
+    never: "verify",
+  })),
   { moment: "404 otherwise", error: http(404), allowed: "fail", unsafe: "fail" },
   { moment: "-32601", error: rpc(-32601), allowed: "fail", unsafe: "fail" },
   { moment: "-32601 with 404", error: rpc(-32601, 404), allowed: "fail", unsafe: "fail" },
   {
     moment: "429",
     error: http(429),
-    allowed: "replay",
-    unsafe: "replay",
+    allowed: "wait",
+    unsafe: "wait",
     never: "fail",
   },
   {
     moment: "429 with a JSON-RPC error",
     error: rpc(-32000, 429),
-    allowed: "replay",
-    unsafe: "replay",
+    allowed: "wait",
+    unsafe: "wait",
     never: "fail",
   },
   {
     moment: "429, come back in time",
     error: http(429, MAX_RETRY_AFTER_MS),
-    allowed: "replay",
-    unsafe: "replay",
+    allowed: "wait",
+    unsafe: "wait",
     never: "fail",
   },
   {
@@ -150,15 +171,14 @@ function decide(
   row: Row,
   replayClass: ReplayClass,
   option: ReplayOption,
-  before: { replays?: number; renewals?: number } = {},
+  before: { replays?: number } = {},
 ): string {
-  const moment = momentOf(row.error, row.sessionLost ?? false);
+  const moment = momentOf(row.error, row.refusal ?? "none", row.isLate ?? false);
   return decideReplay({
     replayClass,
     option,
     moment,
     replays: 0,
-    renewals: 0,
     isSpent: false,
     ...before,
   }).action;
@@ -177,15 +197,14 @@ describe("the replay table (3.28)", () => {
 
   test("an aborted call, or a stranger's error, is final", () => {
     for (const error of [new DOMException("x", "AbortError"), new Error("x"), "x", undefined]) {
-      expect(momentOf(error, false)).toEqual({ name: "final" });
+      expect(momentOf(error, "none", false)).toEqual({ name: "final" });
     }
   });
 });
 
 describe("limits", () => {
-  const at = (moment: Moment, replays: number, renewals = 0): string =>
-    decideReplay({ replayClass: "safe", option: "safe", moment, replays, renewals, isSpent: false })
-      .action;
+  const at = (moment: Moment, replays: number): string =>
+    decideReplay({ replayClass: "safe", option: "safe", moment, replays, isSpent: false }).action;
 
   test("a lost answer is asked for again once, a busy server at most twice", () => {
     expect(MAX_REPLAYS).toBe(2);
@@ -194,26 +213,52 @@ describe("limits", () => {
       "fail-unknown",
       "fail-unknown",
     ]);
-    for (const name of ["throttled", "gateway"] as const) {
-      const moment: Moment = { name, retryAfterMs: undefined };
-      expect([0, 1, 2, 3].map((n) => at(moment, n))).toEqual(["replay", "replay", "fail", "fail"]);
-    }
+    const moment: Moment = { name: "gateway", retryAfterMs: undefined };
+    expect([0, 1, 2, 3].map((n) => at(moment, n))).toEqual(["replay", "replay", "fail", "fail"]);
   });
 
-  test("one renewal per call, whatever follows (3.10, fault 16)", () => {
-    expect([0, 1, 2].map((n) => at({ name: "session-lost" }, 0, n))).toEqual([
-      "renew",
-      "fail",
-      "fail",
-    ]);
+  test("a request that was refused for the load waits as long as its caller has time", () => {
+    expect(at({ name: "throttled", retryAfterMs: undefined }, 100)).toBe("wait");
+  });
+
+  test("only a refusal with a client error proves that the request was not taken", () => {
+    const proof = (error: McpError): unknown => momentOf(error, "suspect", false);
+    expect(proof(http(400))).toMatchObject({ isProof: true });
+    expect(proof(rpc(-32000))).toMatchObject({ isProof: true });
+    expect(proof(http(500))).toMatchObject({ isProof: false });
+    expect(proof(rpc(-32603, 500))).toMatchObject({ isProof: false });
+  });
+
+  test.each<[number, number | undefined, boolean]>([
+    [0, undefined, false],
+    [500, undefined, false],
+    [501, undefined, true],
+    // A server that is near: its refusals take no longer than its answers.
+    [250, 2, false],
+    [251, 2, true],
+    // One whose answers take a while.
+    [299, 100, false],
+    [400, 100, false],
+    [501, 100, true],
+    [900, 300, false],
+    [901, 300, true],
+  ])(
+    "a refusal after %d ms, where the fastest answer took %s: late is %s",
+    (took, fastest, late) => {
+      expect(isLateRefusal(took, fastest)).toBe(late);
+    },
+  );
+
+  test("a session that is lost again is renewed again, however often", () => {
+    expect(at({ name: "session-lost", isLate: false }, 100)).toBe("renew");
   });
 
   test("what was never sent may be tried as long as there is time", () => {
-    expect(at({ name: "not-sent" }, 100, 100)).toBe("resend");
+    expect(at({ name: "not-sent" }, 100)).toBe("resend");
   });
 
   test("without a retry left in the server's budget it ends as after the last replay, whatever the option", () => {
-    const input = { replays: 0, renewals: 0, isSpent: true } as const;
+    const input = { replays: 0, isSpent: true } as const;
     for (const option of ["safe", "always"] as const) {
       const lost = decideReplay({
         ...input,
@@ -222,12 +267,10 @@ describe("limits", () => {
         moment: { name: "lost" },
       });
       expect(lost).toEqual({ action: "fail-unknown" });
-      for (const name of ["throttled", "gateway"] as const) {
-        const moment: Moment = { name, retryAfterMs: 0 };
-        expect(decideReplay({ ...input, replayClass: "safe", option, moment })).toEqual({
-          action: "fail",
-        });
-      }
+      const moment: Moment = { name: "gateway", retryAfterMs: 0 };
+      expect(decideReplay({ ...input, replayClass: "safe", option, moment })).toEqual({
+        action: "fail",
+      });
     }
     // What never ran costs nothing but time.
     expect(
@@ -245,7 +288,6 @@ describe("limits", () => {
       replayClass: "safe",
       option: "safe",
       replays: 0,
-      renewals: 0,
       isSpent: false,
     } as const;
     const moment: Moment = { name: "gateway", retryAfterMs: 1_234 };

@@ -372,12 +372,13 @@ describe("renewal (3.9, 3.10, fault 15)", () => {
       events: { onSession: async (_, renewed) => void sessions.push(renewed) },
     });
     const { session } = await supervisor.connect();
-    for (let n = 0; n < 100; n++) supervisor.renew(session, gone());
+    backend.forgotten = gone();
+    for (let n = 0; n < 100; n++) supervisor.reportUnknownSession(session, gone());
     expect(supervisor.link).toBeUndefined();
     const link = await supervisor.ready(NEVER);
     expect(link.session).not.toBe(session);
     // A report about the old session, too late, renews nothing.
-    supervisor.renew(session, gone());
+    supervisor.reportUnknownSession(session, gone());
     await settled();
     expect(backend.count("initialize")).toBe(2);
     expect(sessions).toEqual([false, true]);
@@ -396,7 +397,7 @@ describe("renewal (3.9, 3.10, fault 15)", () => {
     backend.script = (sent) => {
       if (sent.method === "ping") sent.fail(gone());
     };
-    supervisor.renew(session, gone());
+    supervisor.reportUnknownSession(session, gone());
     const waiting = watch(supervisor.ready(NEVER));
     await clock.run(5_000);
     expect(waiting.value).toBe(supervisor.link);
@@ -415,7 +416,8 @@ describe("renewal (3.9, 3.10, fault 15)", () => {
       },
     });
     const { session } = await supervisor.connect();
-    supervisor.renew(session, gone());
+    backend.forgotten = gone();
+    supervisor.reportUnknownSession(session, gone());
     const waiting = watch(supervisor.ready(NEVER));
     await settled();
     expect(waiting).toEqual({});
@@ -480,7 +482,8 @@ describe("ending (fault 55)", () => {
     const renewing = supervise(HTTP);
     const { session } = await renewing.supervisor.connect();
     backend.initialize = () => {};
-    renewing.supervisor.renew(session, new McpHttpError("gone", { status: 404 }));
+    backend.forgotten = new McpHttpError("gone", { status: 404 });
+    renewing.supervisor.reportUnknownSession(session, new McpHttpError("gone", { status: 404 }));
     const held = watch(renewing.supervisor.ready(NEVER));
     await settled();
     await renewing.supervisor.close();

@@ -85,6 +85,8 @@ export class Wire {
   readonly requests: WireRequest[] = [];
   /** What becomes of a GET. */
   onGet: Fault = (request) => request.status(405);
+  /** What becomes of a ping, of either era, until the next `initialize`. */
+  onPing: Fault | undefined;
   readonly #victim: string;
   readonly #fault: Fault;
 
@@ -114,8 +116,11 @@ export class Wire {
     if (verb === "GET") return this.onGet(request, this);
     if (verb === "DELETE") return request.status(204);
     if (rpc?.id === undefined) return request.status(202);
+    const isPing = rpc.method === "ping" || rpc.method === "server/discover";
+    if (isPing && this.onPing !== undefined) return this.onPing(request, this);
     switch (rpc.method) {
       case "initialize":
+        this.onPing = undefined;
         return request.result(initializeResult({}), { "mcp-session-id": `s${Math.random()}` });
       case "server/discover":
         return request.result({

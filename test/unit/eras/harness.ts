@@ -68,6 +68,7 @@ export async function hostOver(
     listen: false,
     limits: LIMITS,
     handshakeMs: 5_000,
+    hasReplicas: () => false,
     events,
     closed: new AbortController().signal,
     ...options,

@@ -13,10 +13,9 @@ beforeEach(() => {
   breaker = new Breaker(OPTIONS, clock);
 });
 
-/** One call that begins now and fails 1 ms later. True if that opened it. */
+/** One call that begins now and fails 1 ms later. True if that opened the breaker. */
 function fail(): boolean {
   const startedAt = clock.now();
-  expect(breaker.tryPass(startedAt)).toBe(true);
   clock.advance(1);
   return breaker.onFailure(startedAt);
 }
@@ -27,10 +26,9 @@ function open(): void {
 
 describe("closed", () => {
   test("failures in a row open it, at the last of them and not before", () => {
-    expect(breaker.state).toBe("closed");
+    expect([breaker.isClosed, breaker.longestPauseMs]).toEqual([true, 0]);
     open();
-    expect([breaker.state, breaker.isClosed, breaker.openForMs]).toEqual(["open", false, 1_000]);
-    expect(breaker.tryPass(clock.now())).toBe(false);
+    expect([breaker.isClosed, breaker.longestPauseMs]).toEqual([false, 1_000]);
   });
 
   test("an answer in between begins the count anew, and closes nothing that is closed", () => {
@@ -38,18 +36,11 @@ describe("closed", () => {
     fail();
     expect(breaker.onAnswer()).toBe(false);
     expect([fail(), fail()]).toEqual([false, false]);
-    expect(breaker.state).toBe("closed");
+    expect(breaker.isClosed).toBe(true);
     expect(fail()).toBe(true);
   });
 
-  test("what says nothing changes nothing", () => {
-    fail();
-    fail();
-    breaker.onNothing(clock.now());
-    expect(fail()).toBe(true);
-  });
-
-  test("what was under way together when it broke is one failure, however many, in whatever order", () => {
+  test("calls that were under way together when something broke are one failure, in whatever order", () => {
     const begun = Array.from({ length: 32 }, () => {
       clock.advance(1);
       return clock.now();
@@ -76,191 +67,97 @@ describe("closed", () => {
 describe("open", () => {
   beforeEach(open);
 
-  test("nobody passes until its time is over, then one", () => {
-    clock.advance(999);
-    expect([breaker.tryPass(clock.now()), breaker.state, breaker.openForMs]).toEqual([
-      false,
-      "open",
-      1,
-    ]);
-    clock.advance(1);
-    expect([breaker.state, breaker.openForMs]).toEqual(["half-open", 0]);
-    expect([1, 2, 3].map(() => breaker.tryPass(clock.now()))).toEqual([true, false, false]);
-    expect(breaker.state).toBe("half-open");
+  test("time alone does not close it", () => {
+    clock.advance(1_000_000);
+    expect([breaker.isClosed, breaker.longestPauseMs]).toEqual([false, 1_000]);
   });
 
-  test("what began before and fails now neither opens it again nor prolongs it", () => {
-    clock.advance(500);
+  test("a call that fails now neither opens it again nor prolongs it", () => {
     expect(breaker.onFailure(clock.now() - 600)).toBe(false);
-    expect(breaker.openForMs).toBe(500);
+    expect([fail(), fail(), fail(), fail()]).toEqual([false, false, false, false]);
+    expect(breaker.longestPauseMs).toBe(1_000);
   });
 
-  test("an answer to what began before closes it: the server is there", () => {
+  test("an answer to a call that was under way closes it: the server is there", () => {
     expect(breaker.onAnswer()).toBe(true);
-    expect([breaker.state, breaker.openForMs, breaker.tryPass(clock.now())]).toEqual([
-      "closed",
-      0,
-      true,
-    ]);
+    expect([breaker.isClosed, breaker.longestPauseMs]).toEqual([true, 0]);
   });
 
-  test("somebody who decides so closes it, once", () => {
-    expect([breaker.reset(), breaker.reset()]).toEqual([true, false]);
-    expect(breaker.tryPass(clock.now())).toBe(true);
-    // From nothing again.
-    expect([fail(), fail(), fail()]).toEqual([false, false, true]);
-    expect(breaker.openForMs).toBe(1_000);
+  test("a server that was found closes it, once, and failures are counted from nothing", () => {
+    expect([breaker.close(), breaker.close()]).toEqual([true, false]);
+    open();
   });
 });
 
-describe("half-open", () => {
-  beforeEach(() => {
+test("found and lost again without one answered call: the pauses grow up to the bound; an answer ends the series", () => {
+  const pauses: number[] = [];
+  for (let times = 0; times < 4; times++) {
     open();
-    clock.advance(1_000);
-  });
-
-  test("the probe's answer closes it", () => {
-    breaker.tryPass(clock.now());
-    expect(breaker.onAnswer()).toBe(true);
-    expect(breaker.state).toBe("closed");
-  });
-
-  test("each probe that fails opens it for longer, up to the bound; an answer ends the series", () => {
-    const lengths: number[] = [];
-    for (let times = 0; times < 4; times++) {
-      expect(fail()).toBe(true);
-      lengths.push(breaker.openForMs);
-      clock.advance(breaker.openForMs);
-    }
-    expect(lengths).toEqual([2_000, 2_500, 2_500, 2_500]);
-    breaker.tryPass(clock.now());
-    breaker.onAnswer();
-    open();
-    expect(breaker.openForMs).toBe(1_000);
-  });
-
-  test("what began before the probe says nothing about it: its failure, and its end without a word", () => {
-    const before = clock.now() - 500;
-    breaker.tryPass(clock.now());
-    expect(breaker.onFailure(before)).toBe(false);
-    breaker.onNothing(before);
-    expect([breaker.state, breaker.tryPass(clock.now())]).toEqual(["half-open", false]);
-  });
-
-  test("a probe that ended without a word (abort, timeout) leaves the place to another", () => {
-    const startedAt = clock.now();
-    breaker.tryPass(startedAt);
-    clock.advance(10);
-    breaker.onNothing(startedAt);
-    expect([1, 2].map(() => breaker.tryPass(clock.now()))).toEqual([true, false]);
-  });
-
-  test("a probe whose later attempt fails has failed", () => {
-    breaker.tryPass(clock.now());
-    clock.advance(300);
-    expect(breaker.onFailure(clock.now())).toBe(true);
-    expect(breaker.openForMs).toBe(2_000);
-  });
+    pauses.push(breaker.longestPauseMs);
+    breaker.close();
+  }
+  expect(pauses).toEqual([1_000, 2_000, 2_500, 2_500]);
+  breaker.onAnswer();
+  open();
+  expect(breaker.longestPauseMs).toBe(1_000);
 });
 
-/** What a breaker ought to be, said another way: with calls that have names instead of times. */
+/** The same machine in the simplest words: a count, and how often it has opened. */
 class Model {
-  state: "closed" | "open" | "half-open" = "closed";
-  failures = 0;
-  times = 0;
-  openUntil = 0;
-  probe: Call | undefined;
-  /** Calls begun before the last failure that counted. */
-  readonly old = new Set<Call>();
+  #failures = 0;
+  #times = 0;
+  #isOpen = false;
 
-  look(now: number): void {
-    if (this.state === "open" && now >= this.openUntil) this.state = "half-open";
+  get isClosed(): boolean {
+    return !this.#isOpen;
+  }
+
+  fail(): boolean {
+    if (this.#isOpen || ++this.#failures < OPTIONS.failures) return false;
+    this.#failures = 0;
+    this.#times += 1;
+    return (this.#isOpen = true);
+  }
+
+  answer(): void {
+    this.#times = 0;
+    this.close();
+  }
+
+  close(): void {
+    this.#isOpen = false;
+    this.#failures = 0;
+  }
+
+  get pauseMs(): number {
+    return this.#isOpen ? Math.min(OPTIONS.openMs * this.#times, OPTIONS.maxOpenMs) : 0;
   }
 }
 
-interface Call {
-  readonly startedAt: number;
-}
-
-test("any walk: the same as calls by name, one probe at a time, and never shut for good", () => {
-  const step = fc.oneof(
-    fc.record({ name: fc.constant("begin" as const) }),
-    fc.record({
-      name: fc.constantFrom("fail" as const, "answer" as const, "nothing" as const),
-      which: fc.nat(100),
-    }),
-    fc.record({ name: fc.constant("wait" as const), ms: fc.integer({ min: 1, max: 1_500 }) }),
-    fc.record({ name: fc.constant("reset" as const) }),
-  );
+test("whatever happens, it agrees with a model of three variables", () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 120 }), (steps) => {
-      const time = new ManualClock();
-      const real = new Breaker(OPTIONS, time);
-      const model = new Model();
-      const calls: Call[] = [];
-      const close = (): boolean => {
-        const wasShut = model.state !== "closed";
-        Object.assign(model, { state: "closed", failures: 0, times: 0, probe: undefined });
-        return wasShut;
-      };
-      const openAgain = (): void => {
-        model.times += 1;
-        model.state = "open";
-        model.probe = undefined;
-        const forMs = Math.min(OPTIONS.openMs * model.times, OPTIONS.maxOpenMs);
-        model.openUntil = time.now() + forMs;
-        for (const one of calls) model.old.add(one);
-      };
-      const onFailure = (call: Call): boolean => {
-        if (model.state === "closed") {
-          if (model.old.has(call)) return false;
-          for (const one of calls) model.old.add(one);
-          model.failures += 1;
-          if (model.failures < OPTIONS.failures) return false;
-          openAgain();
-          return true;
-        }
-        if (model.probe !== call) return false;
-        openAgain();
-        return true;
-      };
-      for (const one of steps) {
-        // No two things at once.
-        time.advance(1);
-        model.look(time.now());
-        if (one.name === "wait") {
-          time.advance(one.ms);
-          model.look(time.now());
-        } else if (one.name === "reset") expect(real.reset()).toBe(close());
-        else if (one.name === "begin") {
-          // How long a probe keeps the others out is not looked at here.
-          const { probe } = model;
-          if (probe !== undefined && time.now() - probe.startedAt >= OPTIONS.openMs) continue;
-          const call = { startedAt: time.now() };
-          const isProbe = model.state === "half-open" && model.probe === undefined;
-          const passes = model.state === "closed" || isProbe;
-          expect(real.tryPass(call.startedAt)).toBe(passes);
-          if (isProbe) model.probe = call;
-          if (passes) calls.push(call);
-        } else {
-          const [call] = calls.splice(one.which % Math.max(1, calls.length), 1);
-          if (call === undefined) continue;
-          if (one.name === "answer") expect(real.onAnswer()).toBe(close());
-          else if (one.name === "fail")
-            expect(real.onFailure(call.startedAt)).toBe(onFailure(call));
-          else {
-            real.onNothing(call.startedAt);
-            if (model.probe === call) model.probe = undefined;
+    fc.property(
+      fc.array(fc.constantFrom("fail", "answer", "close"), { maxLength: 60 }),
+      (events) => {
+        clock = new ManualClock();
+        breaker = new Breaker(OPTIONS, clock);
+        const model = new Model();
+        for (const event of events) {
+          if (event === "fail") expect(fail()).toBe(model.fail());
+          else if (event === "answer") {
+            breaker.onAnswer();
+            model.answer();
+          } else {
+            const wasClosed = model.isClosed;
+            expect(breaker.close()).toBe(!wasClosed);
+            if (!wasClosed) model.close();
           }
+          expect([breaker.isClosed, breaker.longestPauseMs]).toEqual([
+            model.isClosed,
+            model.pauseMs,
+          ]);
         }
-        expect(real.state).toBe(model.state);
-        expect(real.openForMs).toBe(model.state === "open" ? model.openUntil - time.now() : 0);
-      }
-      // Whatever happened, once all are over and the time has passed, one may try.
-      for (const call of calls) real.onNothing(call.startedAt);
-      time.advance(OPTIONS.maxOpenMs);
-      expect(real.tryPass(time.now())).toBe(true);
-    }),
-    { numRuns: 500 },
+      },
+    ),
   );
 });

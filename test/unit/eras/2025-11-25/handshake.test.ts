@@ -169,7 +169,7 @@ describe("the session id (3.8, 3.12)", () => {
     const { session } = await sessionOver(transport);
     await session.close();
     expect(transport.ended).toEqual([]);
-    expect(session.isSessionLost(new McpHttpError("gone", { status: 404 }))).toBe(false);
+    expect(session.refusalOf(new McpHttpError("gone", { status: 404 }))).toBe("none");
   });
 });
 

@@ -234,10 +234,9 @@ describe("a call as a task", () => {
       const decision = decideReplay({
         replayClass: "unsafe",
         option: "safe",
-        moment: momentOf(error, era.session.isSessionLost(error)),
+        moment: momentOf(error, era.session.refusalOf(error), false),
         replays: 0,
         isSpent: false,
-        renewals: 0,
       });
       expect(["fail", "fail-unknown"]).toContain(decision.action);
       expect((error as McpError).sent).not.toBe("no");

@@ -1,0 +1,169 @@
+// The search for a session among the replicas of a server, when one of them does not know it.
+
+import { McpHttpError, McpResponseError } from "../core/errors.ts";
+import type { McpError } from "../core/errors.ts";
+import type { EraSession, PingAnswer, PingMethod } from "../eras/era.ts";
+import type { Quirks } from "../jsonrpc/quirks.ts";
+import type { Route, Routes } from "../jsonrpc/transport.ts";
+
+/**
+ * How requests of one session are spread over the replicas behind an address.
+ *
+ * - `unknown`: too little was seen of it
+ * - `single`: one server, or replicas that share their sessions
+ * - `cookie`: the balancer keeps the session on one replica by a cookie, which is sent back
+ * - `per-connection`: each connection leads to one replica, as with a Kubernetes Service
+ * - `per-request`: each request may meet another replica
+ */
+export type Routing = "unknown" | "single" | "cookie" | "per-connection" | "per-request";
+
+/**
+ * - `lost`: no connection led to a server that knows the session
+ * - `here`: every connection did: the refusal was about the request
+ * - `elsewhere`: some did, others did not
+ */
+export type SearchResult = "lost" | "here" | "elsewhere";
+
+/**
+ * The connections that are tried, wave by wave. Eight in all: of two replicas, one that knows the session is missed once
+ * in 256 searches. The first is the very connection that was refused.
+ */
+const WAVES: readonly (readonly Route[])[] = [
+  ["refused"],
+  ["other", "other", "other"],
+  ["other", "other", "other", "other"],
+];
+
+/** A session that was answered so often, over so many connections, has no other replica behind its address. */
+const SINGLE_ANSWERS = 16;
+const SINGLE_CONNECTIONS = 4;
+
+/** Counted since the session began. */
+export interface SessionUse {
+  readonly answers: number;
+  readonly connections: number;
+}
+
+/** What is known of one server's address, over all sessions. */
+export class SessionSearch {
+  readonly #quirks: Quirks;
+  #routing: Exclude<Routing, "cookie" | "single"> = "unknown";
+
+  constructor(quirks: Quirks) {
+    this.#quirks = quirks;
+  }
+
+  /** Replicas without shared sessions were seen. */
+  get hasReplicas(): boolean {
+    return this.#routing !== "unknown";
+  }
+
+  /** A refused request may simply be sent again: the next one may meet the right replica. */
+  get isPerRequest(): boolean {
+    return this.#routing === "per-request";
+  }
+
+  routing(routes: Routes | undefined, use: SessionUse): Routing {
+    if (this.#routing !== "unknown") return this.#routing;
+    if (routes?.hasCookies === true) return "cookie";
+    return isSingle(use) ? "single" : "unknown";
+  }
+
+  /**
+   * Asks over the connection that was refused, and over others, whether the session is known there.
+   *
+   * @throws what the pings failed with, if none was answered
+   */
+  async run(
+    session: EraSession,
+    routes: Routes | undefined,
+    use: SessionUse,
+    { signal, method }: { signal: AbortSignal; method: PingMethod },
+  ): Promise<SearchResult> {
+    const isShort = routes === undefined || (!this.hasReplicas && isSingle(use));
+    const waves = isShort || this.#quirks.strict ? WAVES.slice(0, 1) : WAVES;
+    const seen = { known: 0, unknown: 0, knownAgain: false };
+    let failure: unknown;
+    for (const [index, wave] of waves.entries()) {
+      const pings = wave.map((route) => session.ping({ signal, route, method }));
+      for (const ping of await Promise.allSettled(pings)) {
+        if (ping.status === "rejected") failure = ping.reason;
+        else if (!isAnswerOf(ping.value)) failure = errorOf(ping.value);
+        else if (isUnknown(session, ping.value)) seen.unknown += 1;
+        else {
+          seen.known += 1;
+          if (index === 0) seen.knownAgain = true;
+        }
+      }
+      signal.throwIfAborted();
+      if (seen.known > 0 && seen.unknown > 0) break;
+    }
+    const result = resultOf(seen);
+    if (result === undefined) throw failure;
+    if (result === "elsewhere") this.#learn(seen.knownAgain);
+    routes?.releaseRefused(this.#routing === "per-connection" ? "drop" : "keep");
+    return result;
+  }
+
+  /** A connection over which the session was refused, and is known now, does not decide: each request does. */
+  #learn(isKnownAgain: boolean): void {
+    if (isKnownAgain) this.#routing = "per-request";
+    else if (this.#routing === "unknown") this.#routing = "per-connection";
+    this.#quirks.note("replicas-without-affinity", this.#routing);
+  }
+}
+
+function isSingle({ answers, connections }: SessionUse): boolean {
+  return answers >= SINGLE_ANSWERS && connections >= SINGLE_CONNECTIONS;
+}
+
+function resultOf({
+  known,
+  unknown,
+}: {
+  known: number;
+  unknown: number;
+}): SearchResult | undefined {
+  if (known > 0) return unknown > 0 ? "elsewhere" : "here";
+  return unknown > 0 ? "lost" : undefined;
+}
+
+function isUnknown(session: EraSession, answer: PingAnswer): boolean {
+  return answer.kind === "refused" && session.refusalOf(answer.error) === "unknown";
+}
+
+/** A proxy that cannot reach the server says nothing about the session. */
+function isAnswerOf(answer: PingAnswer): boolean {
+  return answer.kind !== "refused" || !isFromBetween(answer.error);
+}
+
+function errorOf(answer: PingAnswer): McpError | undefined {
+  return answer.kind === "alive" ? undefined : answer.error;
+}
+
+/** Whether a status may be that of a proxy, or of a server too busy to look at the request. */
+export function isFromBetween(error: McpError): boolean {
+  if (!(error instanceof McpHttpError) && !(error instanceof McpResponseError)) return false;
+  const { status = 200 } = error;
+  return [408, 425, 429, 502, 503, 504].includes(status);
+}
+
+/**
+ * Whether the answer to a ping bears out that a session is lost of which a request was refused: the ping was refused too,
+ * and, where both came as JSON-RPC errors in good order, with the same code.
+ */
+export function confirmsLoss(refusal: McpError, answer: PingAnswer): boolean {
+  switch (answer.kind) {
+    case "alive":
+      return false;
+    case "refused":
+      return !isFromBetween(answer.error);
+    case "odd":
+      return (
+        refusal instanceof McpResponseError &&
+        answer.error instanceof McpResponseError &&
+        (refusal.status ?? 200) < 300 &&
+        refusal.rpcCode === answer.error.rpcCode
+      );
+  }
+}
