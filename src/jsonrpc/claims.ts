@@ -15,6 +15,9 @@ import type { Exchange, Transport } from "./transport.ts";
 /** So many of the ids that callers chose are remembered; after that, no id is taken for another one. */
 const MAX_CHOSEN = 1_000;
 
+/** Ids that callers choose above this do not move the counter, which would lose its precision. */
+export const MAX_COUNTED_ID: number = 2 ** 52;
+
 export interface ClaimsOptions {
   readonly server: string;
   readonly quirks: Quirks;
@@ -77,6 +80,18 @@ export class Claims implements RepairContext {
     }
     this.quirks.repair("id-unread", `id ${id === undefined ? "absent" : JSON.stringify(id)}`);
     return pending;
+  }
+
+  /**
+   * A response that no call waits for. One to a request that is over is no deviation; one whose number was never used is.
+   *
+   * @param nextId the next request's
+   */
+  onStray(id: unknown, nextId: number): void {
+    const number = typeof id === "number" ? id : decimalOf(id);
+    // Callers may have used any number beyond the counter's reach, and any string.
+    const isNew = number !== undefined && number >= nextId && number < MAX_COUNTED_ID;
+    if (isNew && !this.#isChosen(id as RequestId)) this.quirks.note("unknown-id", `id ${number}`);
   }
 
   /** The progress token that a server means: the same, or the number for the string. */

@@ -7,7 +7,7 @@ import { McpConfigError, McpError, McpResponseError, McpTimeoutError } from "../
 import type { McpProtocolError } from "../core/errors.ts";
 import { excerpt } from "../core/redact.ts";
 import type { Progress } from "../spec/types.ts";
-import { Claims } from "./claims.ts";
+import { Claims, MAX_COUNTED_ID } from "./claims.ts";
 import { InboundRequests, NO_HANDLERS } from "./inbound.ts";
 import type { InboundHandlers } from "./inbound.ts";
 import type {
@@ -42,9 +42,6 @@ export interface PeerOptions {
 
 /** How long a server may take to accept a notification or an answer, milliseconds; its socket is then freed. */
 const ACCEPT_MS = 10_000;
-
-/** Ids that callers choose above this do not move the counter, which would lose its precision. */
-const MAX_COUNTED_ID = 2 ** 52;
 
 export class Peer implements TransportSink, PendingOwner {
   /** Added to every message that does not bring its own; set by the era when a session begins. */
@@ -233,6 +230,7 @@ export class Peer implements TransportSink, PendingOwner {
     if (message.id == null && exchange instanceof Pending) pending = exchange;
     pending ??= this.repairs.claim(message, exchange);
     if (pending === undefined || !this.#pending.delete(pending)) {
+      this.repairs.onStray(message.id, this.#nextId);
       this.#options.onStray(
         `a response with id ${excerpt(JSON.stringify(message.id) ?? "", 100)} that no call waits for`,
       );

@@ -15,6 +15,7 @@ export type QuirkCode =
   | "replicas-without-affinity"
   | "session-refused-in-other-words"
   | "id-unread"
+  | "unknown-id"
   | "null-id"
   | "jsonrpc-member"
   | "null-beside-answer"
@@ -41,6 +42,10 @@ export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
     server:
       "answers a request that it could not read with an error whose id is null or 0 instead of the request's",
     pool: "ends the call with that error if it is the only one under way, and otherwise ignores the error",
+  },
+  "unknown-id": {
+    server: "sends answers to requests that were never made",
+    pool: "ignores them",
   },
   "null-id": {
     server: "writes id: null in notifications",

@@ -44,6 +44,17 @@ const EXCERPT_CHARS = 200;
 
 type Parsed = { readonly [member: string]: unknown };
 
+/** What a value that was not parsed from text is: a message, a batch, or nothing that can be used. */
+export function messageIn(
+  value: unknown,
+  context: RepairContext | undefined,
+): JsonRpcMessage | JsonRpcMessage[] | undefined {
+  if (isMessage(value)) return value;
+  if (!Array.isArray(value)) return context && repairMessage(value, context);
+  const messages = context === undefined ? [] : repairBatch(value, context);
+  return messages.length > 0 ? messages : undefined;
+}
+
 /** One message made of a value that is none; undefined if its meaning is open. Counts what it repairs. */
 export function repairMessage(value: unknown, context: RepairContext): JsonRpcMessage | undefined {
   if (context.quirks.strict || !isObject(value)) return undefined;

@@ -9,7 +9,7 @@ import {
 } from "../../core/errors.ts";
 import { excerpt } from "../../core/redact.ts";
 import { isRequest, isResponse } from "../../jsonrpc/messages.ts";
-import { isMessage, repairBatch, repairMessage } from "../../jsonrpc/repair.ts";
+import { messageIn } from "../../jsonrpc/repair.ts";
 import type { JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
 import type {
   DuplexTransport,
@@ -143,7 +143,7 @@ class SdkAdapter implements DuplexTransport {
 
   #onMessage(sink: TransportSink, value: object): void {
     // The SDK validates what it delivers; a transport of the user's own may not.
-    const message = isMessage(value) ? value : repaired(value, sink);
+    const message = messageIn(value, sink.repairs);
     if (message === undefined) {
       sink.onInvalid(
         new McpProtocolError(
@@ -225,16 +225,6 @@ class SdkAdapter implements DuplexTransport {
       { server: this.#server, retryable: true, sent: "unknown", cause },
     );
   }
-}
-
-function repaired(
-  value: object,
-  { repairs }: TransportSink,
-): JsonRpcMessage | JsonRpcMessage[] | undefined {
-  if (repairs === undefined) return undefined;
-  if (!Array.isArray(value)) return repairMessage(value, repairs);
-  const messages = repairBatch(value, repairs);
-  return messages.length === 0 ? undefined : messages;
 }
 
 function quote(cause: unknown): string {

@@ -22,6 +22,9 @@ const MESSAGE_START = '{"jsonrpc"';
 const SEARCH_CHARS = 65_536;
 const MAX_STARTS = 8;
 
+/** Of a long line fewer are tried: each try may read all that follows. */
+const TRIED_CHARS = 8_388_608;
+
 /** Noise quoted in the warning that names it once. */
 const DETAIL_CHARS = 100;
 
@@ -33,6 +36,12 @@ const UNSEEN = String.raw`(?:\u001b\[[0-9;?]{0,32}[A-Za-z]|\u001b\][^\u0007\u001
 const UNSEEN_BEFORE = new RegExp(`^${UNSEEN}+`);
 /** For what follows the last brace: in a whole line, runs of blanks would make it slow. */
 const UNSEEN_AFTER = new RegExp(`^${UNSEEN}+$`);
+
+/** So many characters of it are left out on either side. */
+const MAX_UNSEEN_CHARS = 1_024;
+
+/** An object or an array of objects. */
+const MESSAGE_BEGIN = /^\s*(?:\{\s*["}]|\[\s*[{[\]])/;
 
 /** What is no message on a line, and the message before or behind it, if there is one. */
 export class Noise {
@@ -70,18 +79,15 @@ export function decodeLine(
   line: string,
   repairs?: RepairContext,
 ): JsonRpcMessage | JsonRpcMessage[] | Noise {
-  const first = line.charCodeAt(0);
-  if (first === OPEN_BRACE || first === OPEN_BRACKET) {
+  if (isLikeMessage(line)) {
     const message = tryParse(line, repairs);
     if (typeof message !== "string") return message;
     // The whole line is a value: no message begins inside of it.
     if (message !== "not-json") return new Noise(line);
-  } else if (!line.includes("{")) {
-    return new Noise(line);
   }
   if (repairs === undefined || repairs.quirks.strict) return recoverByTheLetter(line);
   const bare = withoutUnseen(line);
-  if (bare.length < line.length) {
+  if (bare.length < line.length && isLikeMessage(bare)) {
     const message = tryParse(bare, repairs);
     if (typeof message !== "string") {
       const isMark = /^\uFEFF+$/.test(line.slice(0, line.length - bare.length));
@@ -89,14 +95,24 @@ export function decodeLine(
       return message;
     }
   }
-  return takeApart(bare, repairs) ?? recover(line, repairs);
+  // Almost all noise ends here.
+  if (!bare.includes('"jsonrpc"')) return new Noise(bare);
+  return takeApart(bare, repairs) ?? recover(bare, repairs);
+}
+
+/** JSON.parse is dear where it throws: noise is known by how it begins, as far as that goes. */
+function isLikeMessage(line: string): boolean {
+  const isUsual = line.charCodeAt(0) === OPEN_BRACE && line.charCodeAt(1) === QUOTE;
+  return isUsual || MESSAGE_BEGIN.test(line);
 }
 
 function withoutUnseen(line: string): string {
   const end = Math.max(line.lastIndexOf("}"), line.lastIndexOf("]")) + 1;
-  const tail = line.slice(end);
-  const whole = tail !== "" && UNSEEN_AFTER.test(tail) ? line.slice(0, end) : line;
-  return whole.replace(UNSEEN_BEFORE, "");
+  const tailChars = line.length - end;
+  const isTail =
+    tailChars > 0 && tailChars <= MAX_UNSEEN_CHARS && UNSEEN_AFTER.test(line.slice(end));
+  const before = UNSEEN_BEFORE.exec(line.slice(0, MAX_UNSEEN_CHARS))?.[0].length ?? 0;
+  return before === 0 && !isTail ? line : line.slice(before, isTail ? end : line.length);
 }
 
 /** Messages that stand behind each other, with nothing else on the line; or one, with noise behind it. */
@@ -140,11 +156,11 @@ function endOfObject(text: string, start: number): number | undefined {
  */
 function recover(line: string, repairs: RepairContext): Noise {
   const starts = /\{\s*"/g;
-  for (let count = 0; count < MAX_STARTS; count++) {
+  const maxStarts = Math.max(1, Math.min(MAX_STARTS, Math.floor(TRIED_CHARS / line.length)));
+  for (let count = 0; count < maxStarts; count++) {
     const start = starts.exec(line)?.index;
     if (start === undefined || start > SEARCH_CHARS) break;
-    if (start === 0) continue;
-    const message = tryParse(line.slice(start));
+    const message = start === 0 ? "not-json" : tryParse(line.slice(start));
     if (typeof message === "string") continue;
     if (Array.isArray(message) || isRequest(message)) break;
     const text = line.slice(0, start);
@@ -154,9 +170,8 @@ function recover(line: string, repairs: RepairContext): Noise {
   return new Noise(line);
 }
 
+/** The line as a whole is no message. */
 function recoverByTheLetter(line: string): JsonRpcMessage | JsonRpcMessage[] | Noise {
-  const whole = tryParse(line);
-  if (typeof whole !== "string") return whole;
   const start = line.indexOf(MESSAGE_START);
   const message = start < 1 ? "not-json" : tryParse(line.slice(start));
   if (typeof message === "string") return new Noise(line);
