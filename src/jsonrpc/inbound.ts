@@ -3,7 +3,9 @@
 
 import type { Progress } from "../spec/types.ts";
 import type { JsonRpcErrorObject, JsonRpcRequest, JsonRpcResponse, RequestId } from "./messages.ts";
-import { INTERNAL_ERROR, INVALID_REQUEST } from "./messages.ts";
+import { INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND } from "./messages.ts";
+import type { Quirks } from "./quirks.ts";
+import { decimalOf } from "./repair.ts";
 
 export interface InboundContext {
   /** Aborted when the server cancels its request, or the session ends. */
@@ -50,6 +52,7 @@ export const MAX_INBOUND = 256;
 
 export class InboundRequests {
   readonly #options: {
+    readonly quirks: Quirks;
     readonly handlers: () => InboundHandlers;
     readonly respond: (response: JsonRpcResponse) => Promise<void>;
     readonly notify: (method: string, params: object) => void;
@@ -63,6 +66,8 @@ export class InboundRequests {
   #unsent = 0;
 
   constructor(options: {
+    /** The server's repair log. */
+    quirks: Quirks;
     handlers: () => InboundHandlers;
     /** Resolves, or rejects, when the answer has left us. */
     respond: (response: JsonRpcResponse) => Promise<void>;
@@ -108,8 +113,19 @@ export class InboundRequests {
 
   /** The server takes a request back. */
   cancel(id: unknown): void {
-    this.#active.get(id as RequestId)?.abort(CANCELLED);
-    this.#end(id as RequestId);
+    const known = this.#idOf(id);
+    this.#active.get(known)?.abort(CANCELLED);
+    this.#end(known);
+  }
+
+  /** The id of its request that the server means: the same, or the number for the string. */
+  #idOf(id: unknown): RequestId {
+    const number = this.#active.has(id as RequestId) ? undefined : decimalOf(id);
+    const isRepaired =
+      number !== undefined &&
+      this.#active.has(number) &&
+      this.#options.quirks.repair("id-as-string", `a cancelled request, "${number}"`);
+    return isRepaired ? number : (id as RequestId);
   }
 
   /** The session is over: handlers are told, and nothing is answered any more. */
@@ -162,6 +178,14 @@ export class InboundRequests {
     return { code: INTERNAL_ERROR, message: `the client's handler for ${method} failed` };
   }
 }
+
+/** For a client that offers nothing. */
+export const NO_HANDLERS: InboundHandlers = {
+  onRequest: (method) => {
+    throw new RpcError(METHOD_NOT_FOUND, `this client does not offer ${method}`);
+  },
+  onNotification: () => {},
+};
 
 /** @throws if what a handler gave cannot be sent as a result: silence would leave the server waiting. */
 function checkResult(result: unknown): object {

@@ -61,3 +61,13 @@ export function isNotification(message: JsonRpcMessage): message is JsonRpcNotif
 export function isResponse(message: JsonRpcMessage): message is JsonRpcResponse {
   return !("method" in message);
 }
+
+export function isId(id: unknown): id is RequestId {
+  return typeof id === "string" || Number.isInteger(id);
+}
+
+export function isErrorObject(value: unknown): value is JsonRpcErrorObject {
+  if (typeof value !== "object" || value === null) return false;
+  const { code, message } = value as { code?: unknown; message?: unknown };
+  return Number.isInteger(code) && (message === undefined || typeof message === "string");
+}

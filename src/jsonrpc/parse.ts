@@ -2,9 +2,10 @@
 // Hot path: one look at each key of a message that is small, and no walk through it.
 
 import { McpProtocolError } from "../core/errors.ts";
-import { isObject } from "../core/is-object.ts";
 import { excerpt } from "../core/redact.ts";
 import type { JsonRpcMessage } from "./messages.ts";
+import { isMessage, repairBatch, repairMessage } from "./repair.ts";
+import type { RepairContext } from "./repair.ts";
 
 /** How deep one message may nest, in arrays and objects. Beyond it the message is refused. */
 export const MAX_DEPTH = 512;
@@ -15,76 +16,87 @@ const DEPTH_CHECK_CHARS = MAX_DEPTH * 2;
 /** Up to this many, looking for brackets in the text is less work than a walk through what it says. */
 const BRACKET_CHECK_CHARS = 65_536;
 
+const BYTE_ORDER_MARKS = /^\uFEFF+/;
+
+/** Why a text is no message. */
+export type ParseFailure = "not-json" | "too-deep" | "no-message";
+
 /**
  * Parses one message, or the array that 2025-03-26 allows.
  *
+ * @param repairs mends what is not quite a message; without them the text is judged by the letter.
  * @throws {McpProtocolError} if the text is no JSON, no JSON-RPC message, or nested deeper than {@link MAX_DEPTH}.
  */
-export function parseMessage(text: string): JsonRpcMessage | JsonRpcMessage[] {
+export function parseMessage(
+  text: string,
+  repairs?: RepairContext,
+): JsonRpcMessage | JsonRpcMessage[] {
+  const message = tryParse(text, repairs);
+  if (typeof message === "string") throw parseError(message, text);
+  return message;
+}
+
+/** As {@link parseMessage}, but says why it failed in a word: an error object for every line of noise is dear. */
+export function tryParse(
+  text: string,
+  repairs?: RepairContext,
+): JsonRpcMessage | JsonRpcMessage[] | ParseFailure {
   let value: unknown;
   try {
     value = JSON.parse(text);
-  } catch (cause) {
-    throw new McpProtocolError(
-      `the server sent something that is not JSON: ${excerpt(text, 200)}`,
-      {
-        cause,
-      },
-    );
+  } catch {
+    return repairs === undefined ? "not-json" : withoutMark(text, repairs);
   }
-  if (mayBeDeep(text) && isDeeperThan(value, MAX_DEPTH)) {
-    throw new McpProtocolError(`the server sent JSON nested deeper than ${MAX_DEPTH} levels`, {
-      code: "LIMIT_EXCEEDED",
-    });
-  }
+  if (mayBeDeep(text) && isDeeperThan(value, MAX_DEPTH)) return "too-deep";
   if (Array.isArray(value)) {
     // One that is none must not cost the others of its batch.
     const messages = value.filter(isMessage);
-    if (messages.length > 0) return messages;
-  } else if (isMessage(value)) return value;
-  throw new McpProtocolError(
-    `the server sent JSON that is no JSON-RPC 2.0 message: ${excerpt(text, 200)}`,
-  );
-}
-
-/** Whether a value is one JSON-RPC 2.0 message. */
-export function isMessage(value: unknown): value is JsonRpcMessage {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
-  const message = value as {
-    jsonrpc?: unknown;
-    id?: unknown;
-    method?: unknown;
-    params?: unknown;
-    result?: unknown;
-    error?: unknown;
-  };
-  if (message.jsonrpc !== "2.0") return false;
-  const { id } = message;
-  if (message.method !== undefined) {
-    return (
-      typeof message.method === "string" &&
-      (id === undefined ? !("id" in message) : isId(id)) &&
-      (message.params === undefined || isObject(message.params))
-    );
+    if (messages.length === value.length && messages.length > 0) return messages;
+    const repaired = repairs === undefined ? [] : repairBatch(value, repairs);
+    if (repaired.length > 0) return repaired;
+    return messages.length > 0 ? messages : "no-message";
   }
-  if (message.error !== undefined) {
-    return (
-      message.result === undefined &&
-      (id === undefined || id === null || isId(id)) &&
-      isErrorObject(message.error)
-    );
+  if (isMessage(value)) return value;
+  return (repairs === undefined ? undefined : repairMessage(value, repairs)) ?? "no-message";
+}
+
+/** The error that {@link parseMessage} throws. */
+export function parseError(failure: ParseFailure, text: string): McpProtocolError {
+  switch (failure) {
+    case "not-json":
+      return new McpProtocolError(
+        `the server sent something that is not JSON: ${excerpt(text, 200)}`,
+        { cause: syntaxErrorOf(text) },
+      );
+    case "too-deep":
+      return new McpProtocolError(`the server sent JSON nested deeper than ${MAX_DEPTH} levels`, {
+        code: "LIMIT_EXCEEDED",
+      });
+    case "no-message":
+      return new McpProtocolError(
+        `the server sent JSON that is no JSON-RPC 2.0 message: ${excerpt(text, 200)}`,
+      );
   }
-  return isId(id) && isObject(message.result);
 }
 
-function isId(id: unknown): boolean {
-  return typeof id === "string" || Number.isInteger(id);
+function withoutMark(
+  text: string,
+  repairs: RepairContext,
+): JsonRpcMessage | JsonRpcMessage[] | ParseFailure {
+  const bare = text.replace(BYTE_ORDER_MARKS, "");
+  if (bare === text || repairs.quirks.strict) return "not-json";
+  const message = tryParse(bare, repairs);
+  if (typeof message !== "string") repairs.quirks.repair("byte-order-mark");
+  return message;
 }
 
-function isErrorObject(value: unknown): boolean {
-  if (typeof value !== "object" || value === null) return false;
-  const { code, message } = value as { code?: unknown; message?: unknown };
-  return Number.isInteger(code) && (message === undefined || typeof message === "string");
+function syntaxErrorOf(text: string): unknown {
+  try {
+    JSON.parse(text);
+    return undefined;
+  } catch (error) {
+    return error;
+  }
 }
 
 /** No deeper than there are brackets, those in strings included. */

@@ -7,7 +7,8 @@ import { McpConfigError, McpError, McpResponseError, McpTimeoutError } from "../
 import type { McpProtocolError } from "../core/errors.ts";
 import { excerpt } from "../core/redact.ts";
 import type { Progress } from "../spec/types.ts";
-import { InboundRequests, RpcError } from "./inbound.ts";
+import { Claims, MAX_COUNTED_ID } from "./claims.ts";
+import { InboundRequests, NO_HANDLERS } from "./inbound.ts";
 import type { InboundHandlers } from "./inbound.ts";
 import type {
   JsonRpcFailure,
@@ -17,11 +18,12 @@ import type {
   JsonRpcResponse,
   RequestId,
 } from "./messages.ts";
-import { isNotification, isRequest, METHOD_NOT_FOUND } from "./messages.ts";
-import { describeRequest, Pending } from "./pending.ts";
+import { isNotification, isRequest } from "./messages.ts";
+import { messageOf, Pending, timeoutError } from "./pending.ts";
 import type { Outbound, PeerRequest, PendingOwner } from "./pending.ts";
 import { PendingTable } from "./pending-table.ts";
 import type { Quirks } from "./quirks.ts";
+import { UnusableResult } from "./repair.ts";
 import type { Abandoned, CallRules } from "./running-call.ts";
 import type { Exchange, ExchangeHandle, Route, Transport, TransportSink } from "./transport.ts";
 
@@ -41,15 +43,13 @@ export interface PeerOptions {
 /** How long a server may take to accept a notification or an answer, milliseconds; its socket is then freed. */
 const ACCEPT_MS = 10_000;
 
-/** Ids that callers choose above this do not move the counter, which would lose its precision. */
-const MAX_COUNTED_ID = 2 ** 52;
-
 export class Peer implements TransportSink, PendingOwner {
   /** Added to every message that does not bring its own; set by the era when a session begins. */
   outbound: Outbound = {};
   /** What the server may ask and tell; set by the era. */
   handlers: InboundHandlers = NO_HANDLERS;
   readonly inbound: InboundRequests;
+  readonly repairs: Claims;
   readonly #options: PeerOptions;
   readonly #pending: PendingTable<Pending> = new PendingTable();
   readonly #progressWatchers: Map<RequestId, (progress: Progress) => void> = new Map();
@@ -62,7 +62,9 @@ export class Peer implements TransportSink, PendingOwner {
   constructor(options: PeerOptions) {
     this.#options = options;
     this.#rules = { clock: options.clock, isOurTurn: () => this.inbound.activeCount > 0 };
+    this.repairs = new Claims(options, this.#pending);
     this.inbound = new InboundRequests({
+      quirks: options.quirks,
       handlers: () => this.handlers,
       respond: (response) => this.#send(response),
       onRefused: (method) =>
@@ -168,6 +170,12 @@ export class Peer implements TransportSink, PendingOwner {
     this.#options.onStray(error.message);
   }
 
+  onBroken(text: string): RequestId | undefined {
+    const pending = this.repairs.broken(text);
+    if (pending !== undefined) this.fail(pending, this.repairs.brokenError(pending, text));
+    return pending?.id;
+  }
+
   onClose(reason: McpError): void {
     if (this.#closed !== undefined) return;
     this.close(reason);
@@ -201,20 +209,7 @@ export class Peer implements TransportSink, PendingOwner {
       }
       pending.handle?.close();
     }
-    if (cause.why === "aborted") return cause.reason;
-    const known =
-      sent === "no" ? "it was never sent" : "it was cancelled; it may have run, wholly or in part";
-    const what = describeRequest(request.method, request.subject);
-    const advice =
-      request.onProgress === undefined
-        ? "Raise timeoutMs, or pass onProgress: a tool that reports progress starts the time anew"
-        : "Raise timeoutMs, or have the tool report progress more often";
-    return new McpTimeoutError(
-      cause.limit === "silence"
-        ? `no sign of life from server "${server}" for ${cause.timeoutMs} ms during ${what}: ${known}. ${advice}`
-        : `${what} on server "${server}" took longer than the total limit of ${cause.timeoutMs} ms: ${known}. Raise totalTimeoutMs if that is expected`,
-      { server, method: request.method, sent, limit: cause.limit, timeoutMs: cause.timeoutMs },
-    );
+    return cause.why === "aborted" ? cause.reason : timeoutError(pending, cause, server);
   }
 
   // --- private ---
@@ -233,7 +228,9 @@ export class Peer implements TransportSink, PendingOwner {
     let pending = message.id == null ? undefined : this.#pending.get(message.id);
     // An error without an id says that the request could not be read: it belongs to the exchange it came on.
     if (message.id == null && exchange instanceof Pending) pending = exchange;
+    pending ??= this.repairs.claim(message, exchange);
     if (pending === undefined || !this.#pending.delete(pending)) {
+      this.repairs.onStray(message.id, this.#nextId);
       this.#options.onStray(
         `a response with id ${excerpt(JSON.stringify(message.id) ?? "", 100)} that no call waits for`,
       );
@@ -243,6 +240,7 @@ export class Peer implements TransportSink, PendingOwner {
     // It may have come on another stream than its request's.
     if (exchange !== pending) pending.handle?.close();
     if ("error" in message) pending.reject(this.#responseError(message, pending));
+    else if (message.result instanceof UnusableResult) this.repairs.settle(pending, message.result);
     else pending.resolve(message.result);
   }
 
@@ -276,12 +274,13 @@ export class Peer implements TransportSink, PendingOwner {
       progressToken?: RequestId;
     };
     if (progressToken === undefined || typeof progress.progress !== "number") return;
-    const pending = this.#pending.get(progressToken);
+    const token = this.repairs.token(progressToken, this.#progressWatchers);
+    const pending = this.#pending.get(token);
     if (pending !== undefined) {
       pending.sent = "yes";
       pending.touch();
     }
-    const report = pending?.request.onProgress ?? this.#progressWatchers.get(progressToken);
+    const report = pending?.request.onProgress ?? this.#progressWatchers.get(token);
     callUser(
       () => report?.(progress),
       (error) => this.#options.onStray("an onProgress callback threw", error),
@@ -291,6 +290,7 @@ export class Peer implements TransportSink, PendingOwner {
   /** Keeps the counter ahead of the numbers that callers choose, so that no id comes twice (1.3). */
   #useId(chosen: RequestId | undefined): RequestId {
     if (chosen === undefined) return this.allocateId();
+    this.repairs.onChosenId(chosen);
     if (typeof chosen === "number" && chosen >= this.#nextId && chosen < MAX_COUNTED_ID) {
       this.#nextId = chosen + 1;
     }
@@ -328,6 +328,7 @@ export class Peer implements TransportSink, PendingOwner {
     route?: Route,
   ): Promise<void> {
     if (this.#closed !== undefined) return Promise.reject(this.#closed);
+    this.repairs.onUnanswerable(this.#nextId);
     const what = "method" in message ? message.method : "a response";
     const { clock, transport, server } = this.#options;
     return new Promise((resolve, reject) => {
@@ -380,23 +381,3 @@ export class Peer implements TransportSink, PendingOwner {
     );
   }
 }
-
-/** Throws what a getter among the parameters throws. */
-function messageOf(id: RequestId, { method, params, onProgress }: PeerRequest): JsonRpcRequest {
-  const message: JsonRpcRequest = { jsonrpc: "2.0", id, method };
-  if (onProgress !== undefined) message.params = withProgressToken(params ?? {}, id);
-  else if (params !== undefined) message.params = params;
-  return message;
-}
-
-function withProgressToken(params: object, token: RequestId): object {
-  const meta = (params as { _meta?: object })._meta;
-  return { ...params, _meta: { ...meta, progressToken: token } };
-}
-
-const NO_HANDLERS: InboundHandlers = {
-  onRequest: (method) => {
-    throw new RpcError(METHOD_NOT_FOUND, `this client does not offer ${method}`);
-  },
-  onNotification: () => {},
-};

@@ -1,10 +1,11 @@
 // A request on its way: what was asked, what is known of it, who waits for it.
 // Hot path: one object per call.
 
+import { McpTimeoutError } from "../core/errors.ts";
 import type { McpError, Sent } from "../core/errors.ts";
 import { excerpt } from "../core/redact.ts";
 import type { Progress } from "../spec/types.ts";
-import type { RequestId } from "./messages.ts";
+import type { JsonRpcRequest, RequestId } from "./messages.ts";
 import { RunningCall } from "./running-call.ts";
 import type { Abandoned, CallLimits, CallRules } from "./running-call.ts";
 import type { Exchange, ExchangeHandle, HeaderList, ResponseHead, Route } from "./transport.ts";
@@ -116,6 +117,43 @@ export class Pending extends RunningCall<object> implements Exchange {
   protected override recover(error: unknown): PromiseLike<object> | undefined {
     return this.request.finisher?.onError(error);
   }
+}
+
+/** Throws what a getter among the parameters throws. */
+export function messageOf(
+  id: RequestId,
+  { method, params, onProgress }: PeerRequest,
+): JsonRpcRequest {
+  const message: JsonRpcRequest = { jsonrpc: "2.0", id, method };
+  if (onProgress !== undefined) message.params = withProgressToken(params ?? {}, id);
+  else if (params !== undefined) message.params = params;
+  return message;
+}
+
+function withProgressToken(params: object, token: RequestId): object {
+  const meta = (params as { _meta?: object })._meta;
+  return { ...params, _meta: { ...meta, progressToken: token } };
+}
+
+/** The error of a call whose time is over. */
+export function timeoutError(
+  { request, sent }: Pending,
+  { limit, timeoutMs }: Abandoned & { readonly why: "timeout" },
+  server: string,
+): McpTimeoutError {
+  const known =
+    sent === "no" ? "it was never sent" : "it was cancelled; it may have run, wholly or in part";
+  const what = describeRequest(request.method, request.subject);
+  const advice =
+    request.onProgress === undefined
+      ? "Raise timeoutMs, or pass onProgress: a tool that reports progress starts the time anew"
+      : "Raise timeoutMs, or have the tool report progress more often";
+  return new McpTimeoutError(
+    limit === "silence"
+      ? `no sign of life from server "${server}" for ${timeoutMs} ms during ${what}: ${known}. ${advice}`
+      : `${what} on server "${server}" took longer than the total limit of ${timeoutMs} ms: ${known}. Raise totalTimeoutMs if that is expected`,
+    { server, method: request.method, sent, limit, timeoutMs },
+  );
 }
 
 /** A request as messages name it. */

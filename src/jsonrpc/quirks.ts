@@ -11,6 +11,23 @@ export interface Quirk {
 /** The stable codes, in the order of the table below. */
 export type QuirkCode =
   | "id-as-string"
+  | "id-unread"
+  | "unknown-id"
+  | "null-id"
+  | "jsonrpc-member"
+  | "null-beside-answer"
+  | "error-shape"
+  | "empty-result"
+  | "unusable-answer"
+  | "empty-params"
+  | "byte-order-mark"
+  | "nested-batch"
+  | "stdout-noise"
+  | "noise-around-message"
+  | "control-characters"
+  | "joined-messages"
+  | "multi-line-message"
+  | "foreign-framing"
   | "ping-refused"
   | "replicas-without-affinity"
   | "session-refused-in-other-words"
@@ -26,8 +43,77 @@ export type QuirkCode =
 /** Every deviation that the pool repairs or reports. */
 export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
   "id-as-string": {
-    server: 'answers with the request\'s id as a string ("1" for 1)',
-    pool: "takes the string for the number",
+    server: 'gives ids or progress tokens back as strings ("1" for 1)',
+    pool: "takes the string for the number, unless a caller has chosen that very string as an id",
+  },
+  "id-unread": {
+    server:
+      "answers a request that it could not read with an error whose id is null or 0 instead of the request's",
+    pool: "ends the call with that error if it is the only one under way, and otherwise ignores the error",
+  },
+  "unknown-id": {
+    server: "sends answers to requests that were never made",
+    pool: "ignores them",
+  },
+  "null-id": {
+    server: "writes id: null in notifications",
+    pool: "takes them as notifications",
+  },
+  "jsonrpc-member": {
+    server: 'answers without "jsonrpc": "2.0"',
+    pool: "takes the answer if a call waits for its id",
+  },
+  "null-beside-answer": {
+    server: "writes error: null beside a result, or result: null beside an error",
+    pool: "leaves the null out",
+  },
+  "error-shape": {
+    server: "sends errors as plain texts, or with a code that is a string or absent",
+    pool: "takes the digits of a string as the code, and -32603 (internal error) where there are none",
+  },
+  "empty-result": {
+    server: "answers null, or nothing, where an empty object is due (ping)",
+    pool: "takes it as an empty object",
+  },
+  "unusable-answer": {
+    server: "answers a request with something that is neither a result nor an error",
+    pool: "ends that call at once with PROTOCOL_ERROR instead of waiting for its timeout",
+  },
+  "empty-params": {
+    server: 'writes params: [], null or "" where there are none',
+    pool: "takes them as no parameters",
+  },
+  "byte-order-mark": {
+    server: "begins a message with a byte order mark",
+    pool: "leaves the mark out",
+  },
+  "nested-batch": {
+    server: "sends arrays of messages inside arrays",
+    pool: "takes them apart",
+  },
+  "stdout-noise": {
+    server: "writes lines to stdout that are no messages",
+    pool: "skips them, and ends the process only after a flood of them",
+  },
+  "noise-around-message": {
+    server: "writes text before or behind a message on the same line",
+    pool: "takes the message, unless it is a request, which may be an echo",
+  },
+  "control-characters": {
+    server: "writes NUL bytes or terminal colours around its messages",
+    pool: "leaves them out",
+  },
+  "joined-messages": {
+    server: "writes several messages on one line",
+    pool: "takes them apart",
+  },
+  "multi-line-message": {
+    server: "spreads a message over several lines",
+    pool: "puts the lines together",
+  },
+  "foreign-framing": {
+    server: "frames its messages with Content-Length headers, or encodes them in UTF-16",
+    pool: "ends the process and says that MCP over stdio is one JSON message per line, in UTF-8",
   },
   "ping-refused": {
     server: "refuses ping, which every server must answer, with an HTTP status",

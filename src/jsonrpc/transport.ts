@@ -1,17 +1,25 @@
 // What the peer asks of a transport: to move messages. A transport knows no revision and keeps no call.
 
 import type { McpError, McpProtocolError } from "../core/errors.ts";
-import type { JsonRpcMessage } from "./messages.ts";
+import type { JsonRpcMessage, RequestId } from "./messages.ts";
+import type { RepairContext } from "./repair.ts";
 
 /** Where a transport delivers what it reads. */
 export interface TransportSink {
   /**
    * One parsed message, or the array of 2025-03-26. `exchange` is the exchange on whose stream it came,
-   * if it came on one.
+   * if it came on one. Where the id of a response was repaired, the message has the repaired one afterwards.
    */
   onMessage(message: JsonRpcMessage | JsonRpcMessage[], exchange?: Exchange): void;
   /** Something that is no message, on a channel that lives on; already capped and cleaned. */
   onInvalid(error: McpProtocolError): void;
+  /**
+   * A text that is no message, before `onInvalid`, if it may be a broken response. Gives the id of the call that it
+   * names: the call has been rejected, and nothing is left to report. Absent: no text names a call.
+   */
+  onBroken?(text: string): RequestId | undefined;
+  /** For those who parse what arrives. Absent: nothing is repaired. */
+  readonly repairs?: RepairContext;
   /** The channel is gone (process exit, stream lost, or `close()`): called once, last. */
   onClose(reason: McpError): void;
 }

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { JsonRpcMessage } from "../../src/jsonrpc/messages.ts";
-import { decodeLine, LineSplitter } from "../../src/transport/stdio/framing.ts";
+import { decodeLine } from "../../src/transport/stdio/decode-line.ts";
+import { LineSplitter } from "../../src/transport/stdio/framing.ts";
 
 const message: fc.Arbitrary<JsonRpcMessage> = fc.record({
   jsonrpc: fc.constant("2.0" as const),
@@ -14,10 +15,7 @@ function read(chunks: readonly Buffer[], maxLineBytes = 1 << 20): unknown[] {
   const seen: unknown[] = [];
   const splitter = new LineSplitter({
     maxLineBytes,
-    onLine: (line) => {
-      const decoded = decodeLine(line, "s");
-      seen.push(decoded.message ?? decoded.invalid);
-    },
+    onLine: (line) => seen.push(decodeLine(line)),
     onOverflow: () => seen.push("overflow"),
   });
   for (const chunk of chunks) splitter.push(chunk);

@@ -9,7 +9,7 @@ import {
 } from "../../core/errors.ts";
 import { excerpt } from "../../core/redact.ts";
 import { isRequest, isResponse } from "../../jsonrpc/messages.ts";
-import { isMessage } from "../../jsonrpc/parse.ts";
+import { messageIn } from "../../jsonrpc/repair.ts";
 import type { JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
 import type {
   DuplexTransport,
@@ -141,9 +141,10 @@ class SdkAdapter implements DuplexTransport {
     };
   }
 
-  #onMessage(sink: TransportSink, message: object): void {
+  #onMessage(sink: TransportSink, value: object): void {
     // The SDK validates what it delivers; a transport of the user's own may not.
-    if (!isMessage(message)) {
+    const message = messageIn(value, sink.repairs);
+    if (message === undefined) {
       sink.onInvalid(
         new McpProtocolError(
           `server "${this.#server}": the transport delivered something that is no JSON-RPC 2.0 message`,
@@ -152,8 +153,9 @@ class SdkAdapter implements DuplexTransport {
       );
       return;
     }
-    if (isResponse(message) && message.id !== undefined && message.id !== null) {
-      const entry = this.#sending.get(message.id);
+    for (const one of Array.isArray(message) ? message : [message]) {
+      if (!isResponse(one) || one.id === undefined || one.id === null) continue;
+      const entry = this.#sending.get(one.id);
       if (entry !== undefined) entry.over = true;
     }
     sink.onMessage(message);

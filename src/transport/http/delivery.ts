@@ -13,7 +13,7 @@ export function readMessage(
   text: string,
 ): JsonRpcMessage | JsonRpcMessage[] | McpProtocolError {
   try {
-    return parseMessage(text);
+    return parseMessage(text, context.sink.repairs);
   } catch (cause) {
     if (!(cause instanceof McpProtocolError)) throw cause;
     return new McpProtocolError(`"${context.server}" at ${context.address}: ${cause.message}`, {
@@ -36,7 +36,7 @@ export function deliverEvent(
 ): boolean {
   const message = readMessage(context, method, text);
   if (message instanceof McpProtocolError) {
-    context.sink.onInvalid(message);
+    if (context.sink.onBroken?.(text) === undefined) context.sink.onInvalid(message);
     return false;
   }
   context.sink.onMessage(message, exchange);

@@ -1,8 +1,14 @@
 // Two ends in one process, for tests: asynchronous, in order, each message a copy.
 
-import { McpClosedError, McpConfigError, McpConnectionError } from "../../core/errors.ts";
+import {
+  McpClosedError,
+  McpConfigError,
+  McpConnectionError,
+  McpProtocolError,
+} from "../../core/errors.ts";
 import type { McpError } from "../../core/errors.ts";
 import { isRequest } from "../../jsonrpc/messages.ts";
+import { isMessage, messageIn } from "../../jsonrpc/repair.ts";
 import type { JsonRpcMessage } from "../../jsonrpc/messages.ts";
 import type {
   DuplexTransport,
@@ -65,7 +71,7 @@ class MemoryClient implements DuplexTransport {
     if (this.#state === "closed") throw closedError();
     this.#state = "open";
     this.#sink = sink;
-    this.#inbox.open((message) => sink.onMessage(message));
+    this.#inbox.open((message) => deliver(message, sink));
   }
 
   send(message: JsonRpcMessage, exchange: Exchange): ExchangeHandle {
@@ -114,6 +120,17 @@ class MemoryClient implements DuplexTransport {
     this.#state = "closed";
     this.#sink?.onClose(reason);
   }
+}
+
+/** As on a wire: what is no message is judged, and repaired, where it arrives. */
+function deliver(value: JsonRpcMessage | JsonRpcMessage[], sink: TransportSink): void {
+  const isBatch = Array.isArray(value) && value.length > 0 && value.every(isMessage);
+  const message = isBatch ? value : messageIn(value, sink.repairs);
+  if (message !== undefined) sink.onMessage(message);
+  else
+    sink.onInvalid(
+      new McpProtocolError("the server sent something that is no JSON-RPC 2.0 message"),
+    );
 }
 
 /** Delivers in order, one microtask each, and keeps what comes before there is a reader. */

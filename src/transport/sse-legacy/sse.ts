@@ -160,7 +160,7 @@ class SseTransport implements DuplexTransport, EventStreamOwner {
     const { sink } = this.#context;
     const message = readMessage(this.#context, undefined, data);
     if (message instanceof McpProtocolError) {
-      sink.onInvalid(message);
+      if (sink.onBroken?.(data) === undefined) sink.onInvalid(message);
       return;
     }
     if (!Array.isArray(message) && !("method" in message) && message.id != null) {

@@ -1,19 +1,10 @@
-// One JSON message per line, cut out of bytes. https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/stdio
+// Lines cut out of bytes. https://modelcontextprotocol.io/specification/2026-07-28/basic/transports/stdio
 // Hot path: a line within one chunk is decoded from where it lies.
 
-import { McpError, McpProtocolError } from "../../core/errors.ts";
-import { excerpt } from "../../core/redact.ts";
 import { decodeUtf8 } from "../../core/utf8.ts";
-import { isRequest } from "../../jsonrpc/messages.ts";
-import type { JsonRpcMessage } from "../../jsonrpc/messages.ts";
-import { parseMessage } from "../../jsonrpc/parse.ts";
 
 const LF = 0x0a;
 const CR = 0x0d;
-const BYTE_ORDER_MARK = "\uFEFF";
-
-/** How every serialiser in use begins a message; what stands before it on a line is noise. */
-const MESSAGE_START = '{"jsonrpc"';
 
 /** A carry-over buffer larger than this is given back once its line is complete. Bytes. */
 const KEPT_CARRY_BYTES = 65_536;
@@ -109,55 +100,4 @@ export class LineSplitter {
     this.stop();
     this.#options.onOverflow();
   }
-}
-
-/** What one line held: a message, noise, or noise in front of a message. */
-export interface DecodedLine {
-  readonly message?: JsonRpcMessage | JsonRpcMessage[];
-  readonly invalid?: McpProtocolError;
-}
-
-/** Reads one line; never throws. */
-export function decodeLine(line: string, server: string): DecodedLine {
-  try {
-    return { message: parseMessage(line) };
-  } catch (error) {
-    if (!(error instanceof McpError)) throw error;
-    return error.code === "LIMIT_EXCEEDED"
-      ? { invalid: invalid(error, server) }
-      : recover(line, error, server);
-  }
-}
-
-/**
- * A banner without a newline runs into the message behind it. A request is not recovered: it is more likely
- * the server's own log of what it was sent, and would be answered.
- */
-function recover(line: string, error: McpError, server: string): DecodedLine {
-  const index = line.indexOf(MESSAGE_START);
-  if (index < 1) return { invalid: invalid(error, server) };
-  let message: JsonRpcMessage | JsonRpcMessage[];
-  try {
-    message = parseMessage(line.slice(index));
-  } catch {
-    return { invalid: invalid(error, server) };
-  }
-  const noise = line.slice(0, index);
-  if (noise === BYTE_ORDER_MARK) return { message };
-  if (Array.isArray(message) || isRequest(message)) return { invalid: invalid(error, server) };
-  return {
-    message,
-    invalid: new McpProtocolError(
-      `the server wrote something that is not JSON in front of a message: ${excerpt(noise, 200)}`,
-      { server },
-    ),
-  };
-}
-
-function invalid(error: McpError, server: string): McpProtocolError {
-  return new McpProtocolError(error.message, {
-    server,
-    code: error.code === "LIMIT_EXCEEDED" ? "LIMIT_EXCEEDED" : "PROTOCOL_ERROR",
-    cause: error.cause,
-  });
 }

@@ -9,6 +9,7 @@ import {
   McpProtocolError,
 } from "../../core/errors.ts";
 import type { McpError } from "../../core/errors.ts";
+import { excerpt } from "../../core/redact.ts";
 import { StateMachine } from "../../core/state-machine.ts";
 import type { TransitionTable } from "../../core/state-machine.ts";
 import type { Quirks } from "../../jsonrpc/quirks.ts";
@@ -19,19 +20,19 @@ import type {
   ExchangeHandle,
   TransportSink,
 } from "../../jsonrpc/transport.ts";
-import { decodeLine, LineSplitter } from "./framing.ts";
+import type { Noise } from "./decode-line.ts";
+import { LineSplitter } from "./framing.ts";
+import { NoiseGauge } from "./noise-gauge.ts";
 import { ProcessGroup } from "./process-group.ts";
 import type { ProcessExit } from "./process-group.ts";
 import { isNotFound, spawnError, spawnServer, untilSpawned } from "./spawn.ts";
 import type { SpawnedChild, SpawnOptions } from "./spawn.ts";
 import { StderrTail } from "./stderr-tail.ts";
 import { failLater, StdinWriter, unsentError } from "./stdin-writer.ts";
+import { foreignFraming, StdoutReader } from "./stdout-reader.ts";
 
-/** Lines on stdout without a message between them, after which the child is given up. */
-const MAX_NOISE_LINES = 1_000;
-
-/** How many of them are reported one by one. */
-const REPORTED_NOISE_LINES = 10;
+/** Pieces of noise of one process that are reported one by one; all others are only counted. */
+const REPORTED_NOISE = 5;
 
 export interface StdioTransportOptions extends SpawnOptions {
   readonly clock: Clock;
@@ -70,6 +71,7 @@ const QUOTED_STDERR_LINES = 5;
 interface Link {
   readonly sink: TransportSink;
   readonly splitter: LineSplitter;
+  readonly reader: StdoutReader;
   readonly writer: StdinWriter;
   readonly group: ProcessGroup;
 }
@@ -176,26 +178,35 @@ class ChildTransport implements StdioTransport {
   #open(sink: TransportSink, spawned: SpawnedChild, group: ProcessGroup): void {
     if (this.#state.current.name !== "starting") throw this.#closedError();
     const { child, stdin, stdout, stderr } = spawned;
-    const { server, limits, onStderr } = this.#options;
-    let noise = 0;
+    const { server, limits, clock, quirks, onStderr } = this.#options;
+    const gauge = new NoiseGauge(() => clock.now(), quirks.strict);
+    let reportCount = 0;
     const link: Link = {
       sink,
       group,
       writer: new StdinWriter(stdin, server),
       splitter: new LineSplitter({
         maxLineBytes: limits.messageBytes,
-        onLine: (line) => {
-          const { message, invalid } = decodeLine(line, server);
-          if (message !== undefined) noise = 0;
-          else if (invalid !== undefined && ++noise > MAX_NOISE_LINES) {
-            return this.#onNoise(link, invalid);
-          }
-          if (invalid !== undefined && noise <= REPORTED_NOISE_LINES) sink.onInvalid(invalid);
-          // The sink may have closed us in `onInvalid`.
-          if (message !== undefined && this.#state.current.name !== "closed")
-            sink.onMessage(message);
-        },
+        onLine: (line) => link.reader.read(line),
         onOverflow: () => this.#onOverflow(link),
+      }),
+      reader: new StdoutReader({
+        repairs: sink.repairs,
+        maxChars: limits.messageBytes,
+        onMessage: (message) => {
+          gauge.onMessage();
+          // The sink may have closed us in `onInvalid`.
+          if (this.#state.current.name !== "closed") sink.onMessage(message);
+        },
+        onNoise: (noise, lines) => {
+          const isLost = noise.message === undefined && this.#judge(link, gauge, noise, lines);
+          if (isLost || sink.onBroken?.(noise.text) !== undefined) return;
+          reportCount += 1;
+          if (noise.message === undefined) {
+            quirks.note("stdout-noise", reportCount === 1 ? excerpt(noise.text, 100) : undefined);
+          }
+          if (reportCount <= REPORTED_NOISE) sink.onInvalid(noise.error(server));
+        },
       }),
     };
     this.#state.moveTo({ name: "open", link });
@@ -224,22 +235,36 @@ class ChildTransport implements StdioTransport {
     this.#state.moveTo({ name: "draining", link, dispose: () => clock.clearTimer(timer) });
   }
 
-  /** It does not speak MCP, and reading on would keep everybody else waiting. */
-  #onNoise(link: Link, last: McpError): void {
-    const { server } = this.#options;
+  /** Ends a child that does not speak MCP, or whose noise keeps everybody else waiting. True if it did. */
+  #judge(link: Link, gauge: NoiseGauge, noise: Noise, lines: number): boolean {
+    if (this.#state.current.name === "closed") return true;
+    const foreign = gauge.hasSpoken ? undefined : foreignFraming(noise.text);
+    const flood = gauge.onNoise(lines);
+    if (foreign === undefined && flood === undefined) return false;
+    const { server, quirks } = this.#options;
+    let reason = foreign;
+    let cause: McpError | undefined;
+    if (reason === undefined) {
+      cause = noise.error(server);
+      reason = `${flood} (the last: ${cause.message}). A server must log to stderr`;
+    } else {
+      quirks.note("foreign-framing");
+    }
     this.#teardown ??= this.#terminate({ endInput: false });
     this.#finish(
       link,
       new McpProtocolError(
-        `server "${server}": its stdout is not MCP: more than ${MAX_NOISE_LINES} lines without a message; the process was ended (the last: ${last.message})`,
-        { server, sent: "unknown", cause: last },
+        `server "${server}": its stdout is not MCP, and the process was ended: ${reason}`,
+        { server, sent: "unknown", cause },
       ),
     );
+    return true;
   }
 
   #lose(link: Link): void {
     if (this.#state.current.name === "closed") return;
     link.splitter.end();
+    link.reader.end();
     this.#finish(link, this.#lostError(link.group.exit));
   }
 

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test, vi } from "vitest";
 import { InboundRequests, MAX_INBOUND, RpcError } from "../../../src/jsonrpc/inbound.ts";
 import type { InboundContext } from "../../../src/jsonrpc/inbound.ts";
+import type { Quirks } from "../../../src/jsonrpc/quirks.ts";
 import { Peer } from "../../../src/jsonrpc/peer.ts";
 import { ManualClock, settled } from "../../support/manual-clock.ts";
 import { FakeDuplex, repairLog } from "../fakes.ts";
@@ -10,16 +11,18 @@ type Handle = (method: string, context: InboundContext) => Promise<object>;
 let transport: FakeDuplex;
 let peer: Peer;
 let strays: [string, unknown][];
+let quirks: Quirks;
 let handle: Handle;
 
 beforeEach(async () => {
   transport = new FakeDuplex();
   strays = [];
+  quirks = repairLog();
   handle = async () => ({});
   peer = new Peer({
     server: "s",
     clock: new ManualClock(),
-    quirks: repairLog(),
+    quirks,
     transport,
     onStray: (what, cause) => strays.push([what, cause]),
     onClose: () => {},
@@ -131,6 +134,21 @@ describe("cancelled by the server (7.5)", () => {
     expect(peer.inbound.activeCount).toBe(0);
   });
 
+  test("the id as a string takes the request back, unless that string is a request's own", async () => {
+    const signals: AbortSignal[] = [];
+    handle = (_, context) => {
+      signals.push(context.signal);
+      return new Promise(() => {});
+    };
+    transport.ask(1, "a");
+    transport.ask("1", "b");
+    const aborted = (): boolean[] => signals.map((signal) => signal.aborted);
+    cancel("1");
+    expect([aborted(), quirks.counts]).toEqual([[false, true], {}]);
+    cancel("1");
+    expect([aborted(), quirks.counts]).toEqual([[true, true], { "id-as-string": 1 }]);
+  });
+
   test("an id of another type, an unknown or a finished one changes nothing", async () => {
     let signal: AbortSignal | undefined;
     let end: (result: object) => void = () => {};
@@ -139,7 +157,7 @@ describe("cancelled by the server (7.5)", () => {
       return new Promise((resolve) => (end = resolve));
     };
     transport.ask(1, "a");
-    for (const id of ["1", 2, undefined, null, {}]) cancel(id);
+    for (const id of ["one", 2, undefined, null, {}]) cancel(id);
     transport.push({ jsonrpc: "2.0", method: "notifications/cancelled" });
     expect(signal?.aborted).toBe(false);
     end({});
@@ -220,6 +238,7 @@ test("abortAll gives every handler the reason and forgets them", async () => {
   const respond = vi.fn(() => Promise.resolve());
   const reasons: unknown[] = [];
   const inbound = new InboundRequests({
+    quirks: repairLog(),
     handlers: () => ({
       onRequest: (_, __, { signal }) =>
         new Promise((_resolve, reject) => {

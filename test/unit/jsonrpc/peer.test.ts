@@ -236,7 +236,7 @@ describe("progress (8.19, 8.22)", () => {
   test("for unknown and finished tokens, of the wrong type, or malformed: no effect", async () => {
     const onProgress = vi.fn();
     const call = request({ id: 7, onProgress });
-    report("7", 1);
+    report("7.0", 1);
     report("unknown", 1);
     report(undefined, 1);
     report(7, "much" as unknown as number);

@@ -1,8 +1,10 @@
 import { Writable } from "node:stream";
 import { finished } from "node:stream/promises";
 import { expect, test, vi } from "vitest";
+import type { McpProtocolError } from "../../../../src/core/errors.ts";
 import type { JsonRpcMessage } from "../../../../src/jsonrpc/messages.ts";
-import { decodeLine, LineSplitter } from "../../../../src/transport/stdio/framing.ts";
+import { decodeLine, Noise } from "../../../../src/transport/stdio/decode-line.ts";
+import { LineSplitter } from "../../../../src/transport/stdio/framing.ts";
 import { StdinWriter } from "../../../../src/transport/stdio/stdin-writer.ts";
 import { inline, scripted } from "./harness.ts";
 
@@ -69,26 +71,23 @@ test("fault 42: a banner without a newline does not lose the message behind it",
 });
 
 test("fault 42: a logged request is not taken for one", () => {
-  const line = `got ${JSON.stringify(request)}`;
-  expect(decodeLine(line, "s")).toEqual({
-    invalid: expect.objectContaining({ code: "PROTOCOL_ERROR" }),
-  });
+  expect(errorOf(`got ${JSON.stringify(request)}`)).toMatchObject({ code: "PROTOCOL_ERROR" });
 });
 
 test("6.2: a byte order mark is no noise; JSON that is no message is reported", () => {
-  expect(decodeLine(`\uFEFF${JSON.stringify(response)}`, "s")).toEqual({ message: response });
-  expect(decodeLine(`\uFEFF${JSON.stringify(request)}`, "s")).toEqual({ message: request });
+  expect(decodeLine(`\uFEFF${JSON.stringify(response)}`)).toEqual(response);
+  expect(decodeLine(`\uFEFF${JSON.stringify(request)}`)).toEqual(request);
   for (const line of ["{}", "null", "7", "[]", '{"jsonrpc":"1.0","id":1,"result":{}}']) {
-    expect(decodeLine(line, "s").invalid?.code).toBe("PROTOCOL_ERROR");
+    expect(errorOf(line).code).toBe("PROTOCOL_ERROR");
   }
   const deep = `{"jsonrpc":"2.0","id":1,"result":{"a":${"[".repeat(600)}${"]".repeat(600)}}}`;
-  expect(decodeLine(deep, "s").invalid?.code).toBe("LIMIT_EXCEEDED");
+  expect(errorOf(deep).code).toBe("LIMIT_EXCEEDED");
 });
 
 test("1.8, 1.10: an error without id and an array are messages", () => {
   const failure = { jsonrpc: "2.0", id: null, error: { code: -32700, message: "no" } };
-  expect(decodeLine(JSON.stringify(failure), "s")).toEqual({ message: failure });
-  expect(decodeLine(JSON.stringify([response]), "s")).toEqual({ message: [response] });
+  expect(decodeLine(JSON.stringify(failure))).toEqual(failure);
+  expect(decodeLine(JSON.stringify([response]))).toEqual([response]);
 });
 
 test("fault 46: a line beyond the limit ends the connection and its process", async () => {
@@ -271,6 +270,12 @@ test("what counts as written leaves before the pipe is closed", async () => {
   await finished(stdin);
   expect(written.flatMap(idsOf)).toEqual([1, 2, 3]);
 });
+
+function errorOf(line: string): McpProtocolError {
+  const noise = decodeLine(line);
+  if (!(noise instanceof Noise) || noise.message !== undefined) throw new Error("a message");
+  return noise.error("s");
+}
 
 function idsOf(text: string): number[] {
   const lines = text.split("\n").filter((line) => line !== "");
