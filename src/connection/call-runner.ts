@@ -177,7 +177,9 @@ export class CallRunner {
     const refusal = session.refusalOf(error);
     if (refusal === "none") return momentOf(error, refusal, false);
     const took = answeredAfter(error) ?? this.#clock.now() - startedAt;
-    return momentOf(error, refusal, isLateRefusal(took, this.#owner.fastestMs));
+    // Without sessions a second server does not refuse what a proxy repeats.
+    const isLate = session.hasSessionId && isLateRefusal(took, this.#owner.fastestMs);
+    return momentOf(error, refusal, isLate);
   }
 
   /** Whether the session was lost, which a ping tells. A caller waits for it no longer than for everything else. */

@@ -76,12 +76,6 @@ export type Moment =
 /** A refusal that took longer is late, milliseconds: a proxy may have given the request to another server first. */
 const LATE_REFUSAL_MS = 500;
 
-/** A refusal that took so many times as long as this server's fastest answer is late as well, */
-const LATE_FACTOR = 20;
-
-/** unless it took less than this, milliseconds. */
-const PROMPT_REFUSAL_MS = 250;
-
 /** On a slow network an answer takes a while: so many times the fastest one is never late. */
 const SLOW_NETWORK_FACTOR = 3;
 
@@ -92,9 +86,7 @@ const SLOW_NETWORK_FACTOR = 3;
  * @param fastestMs the fastest answer of this server so far, milliseconds; `undefined` if there was none
  */
 export function isLateRefusal(tookMs: number, fastestMs: number | undefined): boolean {
-  if (fastestMs === undefined) return tookMs > LATE_REFUSAL_MS;
-  if (tookMs <= fastestMs * SLOW_NETWORK_FACTOR) return false;
-  return tookMs > LATE_REFUSAL_MS || tookMs > Math.max(PROMPT_REFUSAL_MS, fastestMs * LATE_FACTOR);
+  return tookMs > Math.max(LATE_REFUSAL_MS, (fastestMs ?? 0) * SLOW_NETWORK_FACTOR);
 }
 
 /**

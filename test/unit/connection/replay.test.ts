@@ -233,12 +233,8 @@ describe("limits", () => {
     [0, undefined, false],
     [500, undefined, false],
     [501, undefined, true],
-    // A server that is near: its refusals take no longer than its answers.
-    [250, 2, false],
-    [251, 2, true],
-    // One whose answers take a while.
-    [299, 100, false],
-    [400, 100, false],
+    [500, 2, false],
+    // A network on which every answer takes a while.
     [501, 100, true],
     [900, 300, false],
     [901, 300, true],
