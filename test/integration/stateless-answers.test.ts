@@ -122,9 +122,33 @@ describe("how an answer is read", () => {
     },
   );
 
-  test("1.7, 1.9: an answer with an id of another type is nobody's", async () => {
+  test("an answer whose id is the number as a string is taken for it", async () => {
     const server = await serve();
     const pool = await connected(server);
+    answer(server, "tools/call", ({ body, res }) => {
+      res.writeHead(200, { "content-type": "text/event-stream" });
+      res.end(sseEvent({ jsonrpc: "2.0", id: String(body?.id), result: textResult("right") }));
+    });
+    expect(await pool.callTool("s__echo")).toEqual(textResult("right"));
+    expect(pool.status()[0]?.quirks).toEqual({ "id-as-string": 1 });
+  });
+
+  test("an event that is no message but names the call ends it, and shows what came", async () => {
+    const server = await serve();
+    const pool = await connected(server);
+    answer(server, "tools/call", ({ body, res }) => {
+      res.writeHead(200, { "content-type": "text/event-stream" });
+      // The stream stays open: only the event can end the call.
+      res.write(`data: {"jsonrpc":"2.0","id":${body?.id},"result":{"value":NaN}}\n\n`);
+    });
+    const error = await failure(pool.callTool("s__echo"));
+    expect(error).toMatchObject({ code: "PROTOCOL_ERROR", sent: "yes" });
+    expect(error.message).toContain("NaN");
+  });
+
+  test("1.7, 1.9: strict: an answer with an id of another type is nobody's", async () => {
+    const server = await serve();
+    const pool = await connected(server, { strict: true });
     const warnings = collect(pool, "warning");
     answer(server, "tools/call", ({ body, res }) => {
       res.writeHead(200, { "content-type": "text/event-stream" });
