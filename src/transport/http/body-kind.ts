@@ -5,10 +5,8 @@
 /** `json`: an object or an array · `events`: an event stream · `other`: anything else */
 export type BodyKind = "json" | "events" | "other";
 
-const FIELDS: readonly Buffer[] = ["data:", "event:", "id:", "retry:"].map((field) =>
-  Buffer.from(field),
-);
-const BOM: Buffer = Buffer.from("\u{feff}");
+const FIELDS: readonly string[] = ["data:", "event:", "id:", "retry:"];
+const BOM: readonly number[] = [0xef, 0xbb, 0xbf];
 const COLON = 0x3a;
 const BRACE = 0x7b;
 const BRACKET = 0x5b;
@@ -20,9 +18,8 @@ const MAX_BLANK_BYTES = 1_024;
 export function bodyKind(head: Buffer): BodyKind | undefined {
   let at = 0;
   if (head[0] === BOM[0]) {
-    if (head.length < BOM.length)
-      return BOM.subarray(0, head.length).equals(head) ? undefined : "other";
-    if (head.subarray(0, BOM.length).equals(BOM)) at = BOM.length;
+    while (at < BOM.length && head[at] === BOM[at]) at += 1;
+    if (at < BOM.length) return at === head.length ? undefined : "other";
   }
   while (at < head.length && isBlank(head[at])) at += 1;
   if (at === head.length) return head.length > MAX_BLANK_BYTES ? "other" : undefined;
@@ -30,16 +27,18 @@ export function bodyKind(head: Buffer): BodyKind | undefined {
   if (first === BRACE || first === BRACKET) return "json";
   if (first === COLON) return "events";
   for (const field of FIELDS) {
-    const piece = head.subarray(at, at + field.length);
-    if (
-      piece.length === field.length
-        ? piece.equals(field)
-        : field.subarray(0, piece.length).equals(piece)
-    ) {
-      return piece.length === field.length ? "events" : undefined;
-    }
+    if (first === field.charCodeAt(0)) return fieldAt(head, at, field);
   }
   return "other";
+}
+
+/** No two fields have the same first letter. */
+function fieldAt(head: Buffer, start: number, field: string): BodyKind | undefined {
+  for (let index = 1; index < field.length; index++) {
+    if (start + index === head.length) return undefined;
+    if (head[start + index] !== field.charCodeAt(index)) return "other";
+  }
+  return "events";
 }
 
 function isBlank(byte: number | undefined): boolean {

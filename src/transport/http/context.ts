@@ -98,6 +98,7 @@ export function createHttpContext(options: HttpContextOptions, resume: ResumeOpt
 /** Ends everything under way without a report, and frees the sockets. */
 export async function closeHttpContext(context: HttpContext): Promise<void> {
   context.linger.clear();
+  context.listening.clear();
   for (const open of context.open.takeAll()) open.close();
   await context.sockets.destroy();
 }

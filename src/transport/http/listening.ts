@@ -27,6 +27,11 @@ export class Listening {
     for (const call of this.#stranded.takeAll()) call.onListeningEnd();
   }
 
+  /** Nobody is told any more. */
+  clear(): void {
+    this.#stranded.takeAll();
+  }
+
   /** Until `onListeningEnd`, or until the call is taken out of its list. */
   wait(call: Stranded): void {
     this.#stranded.add(call);

@@ -177,10 +177,9 @@ describe("fault 12: a response with a foreign id", () => {
       expect(error).toMatchObject({ code: "TIMEOUT", limit: "silence" });
       expect(error.sent).not.toBe("no");
     }
-    expect(warnings.map(({ message }) => message)).toEqual([
-      expect.stringContaining("nobody's"),
-      expect.stringContaining("123456"),
-    ]);
+    const messages = warnings.map(({ message }) => message).join("\n");
+    expect(messages).toContain("nobody's");
+    expect(messages).toContain("123456");
     expect(one.server.executionCount("work")).toBe(2);
     await expectAlive(one);
   });

@@ -96,6 +96,15 @@ test("a call that is closed meanwhile is not waited for", async () => {
   expect(exchange.failedCount).toBe(0);
 });
 
+test("the transport's close reports nothing", async () => {
+  const { link } = await listening(({ res }) => res.writeHead(202).end());
+  const { exchange } = link.send(call(1));
+  while (exchange.head === undefined) await new Promise((done) => setImmediate(done));
+  await new Promise((done) => setImmediate(done));
+  await link.transport.close();
+  expect(exchange.failedCount).toBe(0);
+});
+
 test("an answer that is cut is lost at once", async () => {
   const { link } = await listening(({ res }) => {
     res.writeHead(200, SSE).write(": hello\n\n", () => res.destroy());
