@@ -196,6 +196,7 @@ export class Peer implements TransportSink, PendingOwner {
   abandon(pending: Pending, cause: Abandoned): unknown {
     const { server } = this.#options;
     const { request, sent } = pending;
+    const signs = cause.why === "timeout" ? pending.handle?.describeSilence?.() : undefined;
     if (this.#pending.delete(pending)) {
       const reason = cause.why === "aborted" ? "aborted by the caller" : `timeout (${cause.limit})`;
       if (request.cancel !== "close" && sent !== "no") {
@@ -209,7 +210,7 @@ export class Peer implements TransportSink, PendingOwner {
       }
       pending.handle?.close();
     }
-    return cause.why === "aborted" ? cause.reason : timeoutError(pending, cause, server);
+    return cause.why === "aborted" ? cause.reason : timeoutError(pending, cause, server, signs);
   }
 
   // --- private ---
@@ -251,7 +252,14 @@ export class Peer implements TransportSink, PendingOwner {
     const rpcMessage = message.error.message ?? "";
     return new McpResponseError(
       `server "${server}" answered ${excerpt(method, 100)} with error ${code}: ${excerpt(rpcMessage)}`,
-      { server, method, rpcCode: code, rpcMessage, data },
+      {
+        server,
+        method,
+        rpcCode: code,
+        rpcMessage,
+        data,
+        answeredAfterMs: pending.handle?.answeredAfterMs,
+      },
     );
   }
 

@@ -140,6 +140,7 @@ export function timeoutError(
   { request, sent }: Pending,
   { limit, timeoutMs }: Abandoned & { readonly why: "timeout" },
   server: string,
+  signs: string | undefined,
 ): McpTimeoutError {
   const known =
     sent === "no" ? "it was never sent" : "it was cancelled; it may have run, wholly or in part";
@@ -150,7 +151,7 @@ export function timeoutError(
       : "Raise timeoutMs, or have the tool report progress more often";
   return new McpTimeoutError(
     limit === "silence"
-      ? `no sign of life from server "${server}" for ${timeoutMs} ms during ${what}: ${known}. ${advice}`
+      ? `no ${signs === undefined ? "sign of life" : "message"} from server "${server}" for ${timeoutMs} ms during ${what}${signs === undefined ? "" : ` (${signs})`}: ${known}. ${advice}`
       : `${what} on server "${server}" took longer than the total limit of ${timeoutMs} ms: ${known}. Raise totalTimeoutMs if that is expected`,
     { server, method: request.method, sent, limit, timeoutMs },
   );

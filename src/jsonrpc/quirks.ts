@@ -38,7 +38,15 @@ export type QuirkCode =
   | "initialize-incomplete"
   | "session-id-spaces"
   | "initialized-refused"
-  | "initialized-params";
+  | "initialized-params"
+  | "wrong-content-type"
+  | "content-coding"
+  | "repeated-header"
+  | "event-without-end"
+  | "answer-on-change-stream"
+  | "answer-in-post-body"
+  | "foreign-answer"
+  | "loopback-name";
 
 /** Every deviation that the pool repairs or reports. */
 export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
@@ -160,6 +168,38 @@ export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
   "initialized-params": {
     server: "refuses notifications/initialized without params",
     pool: "sends it once more with empty params",
+  },
+  "wrong-content-type": {
+    server: "labels a message or an event stream with no content type or a wrong one",
+    pool: "looks at the first bytes of the body and reads it as the kind that they show",
+  },
+  "content-coding": {
+    server: "compresses its answers although the pool asks for none (accept-encoding: identity)",
+    pool: "decodes gzip, deflate, br and zstd, and reads any other coding as it is",
+  },
+  "repeated-header": {
+    server: "sends the same header twice with the same value",
+    pool: "counts it once",
+  },
+  "event-without-end": {
+    server: "ends an event with its data, without the blank line that closes it",
+    pool: "takes the data if they are a whole message, when the stream ends or 250 ms later",
+  },
+  "answer-on-change-stream": {
+    server: "ends the answer to a request without the response",
+    pool: "waits for the response on the change stream while one is open",
+  },
+  "answer-in-post-body": {
+    server: "answers in the body of the POST, where HTTP+SSE has only the stream for answers",
+    pool: "takes the answer from there",
+  },
+  "foreign-answer": {
+    server: "answers a request with a body that holds only messages for others",
+    pool: "ends that call at once with PROTOCOL_ERROR instead of waiting for its timeout",
+  },
+  "loopback-name": {
+    server: "names itself by another of localhost, 127.0.0.1 and ::1 than the URL in use",
+    pool: "takes them for one origin and keeps to the URL in use",
   },
 };
 

@@ -68,6 +68,10 @@ export interface ResponseHead {
 /** Ends the exchange: what is unsent is not sent, its stream is closed. No effect once it is over. */
 export interface ExchangeHandle {
   close(): void;
+  /** Whole milliseconds from the writing of the message to the head of its answer. HTTP only. */
+  readonly answeredAfterMs?: number;
+  /** What has come although no message did, for the message of a timeout. Undefined: nothing. */
+  describeSilence?(): string | undefined;
 }
 
 interface TransportBase {

@@ -61,6 +61,13 @@ export class AnswerHeaders {
   }
 }
 
+/** The value of a header of which one is meant: equal ones count once. */
+export function withoutRepetition(value: string | undefined): string | undefined {
+  if (value?.includes(", ") !== true) return value;
+  const [first, ...others] = value.split(/,[ \t]+/);
+  return others.every((other) => other === first) ? first : value;
+}
+
 export const NO_HEADERS: AnswerHeaders = new AnswerHeaders([]);
 
 function isRaw(source: HeaderSource): source is readonly Buffer[] {

@@ -8,6 +8,7 @@ import type { TransportSink } from "../../jsonrpc/transport.ts";
 import type { BackoffOptions } from "../../resilience/backoff.ts";
 import { RequestHeaders } from "./headers.ts";
 import { Linger } from "./linger.ts";
+import { Listening } from "./listening.ts";
 import { SessionCookies } from "./session-cookies.ts";
 import { Sockets, type SocketOptions } from "./sockets.ts";
 
@@ -43,6 +44,7 @@ export interface HttpContext {
   readonly isForeign: boolean;
   readonly linger: Linger;
   readonly open: LinkedList<Closable>;
+  readonly listening: Listening;
   readonly resume: ResumeOptions;
   /** Replaced by `start`. */
   sink: TransportSink;
@@ -86,6 +88,7 @@ export function createHttpContext(options: HttpContextOptions, resume: ResumeOpt
     isForeign: dispatcher !== undefined,
     linger: new Linger(clock),
     open: new LinkedList(),
+    listening: new Listening(),
     resume,
     sink: { onMessage: ignore, onInvalid: ignore, onClose: ignore },
     heardAt: -Infinity,
@@ -95,6 +98,7 @@ export function createHttpContext(options: HttpContextOptions, resume: ResumeOpt
 /** Ends everything under way without a report, and frees the sockets. */
 export async function closeHttpContext(context: HttpContext): Promise<void> {
   context.linger.clear();
+  context.listening.clear();
   for (const open of context.open.takeAll()) open.close();
   await context.sockets.destroy();
 }

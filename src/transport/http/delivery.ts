@@ -40,10 +40,16 @@ export function deliverEvent(
     return false;
   }
   context.sink.onMessage(message, exchange);
-  if (awaitedId === undefined) return false;
+  return awaitedId !== undefined && holdsResponseTo(message, awaitedId);
+}
+
+export function holdsResponseTo(
+  message: JsonRpcMessage | JsonRpcMessage[],
+  id: RequestId,
+): boolean {
   return Array.isArray(message)
-    ? message.some((one) => isResponseTo(one, awaitedId))
-    : isResponseTo(message, awaitedId);
+    ? message.some((one) => isResponseTo(one, id))
+    : isResponseTo(message, id);
 }
 
 /** An error without id: the server could not read the request that it answers. */

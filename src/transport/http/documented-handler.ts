@@ -14,7 +14,7 @@ export interface DirectHandler {
   /** The request is about to be written; what this throws drops it unwritten. */
   onConnect(abort: (reason: Error) => void): void;
   /** Also for each 1xx. False: the body is to wait. */
-  onHeaders(status: number, headers: HeaderSource): boolean;
+  onHeaders(status: number, headers: HeaderSource, resume: () => void): boolean;
   /** False: more is to wait. */
   onData(chunk: Buffer): boolean;
   onComplete(): void;
@@ -33,15 +33,15 @@ export class DocumentedHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(
-    _controller: Dispatcher.DispatchController,
+    controller: Dispatcher.DispatchController,
     status: number,
     headers: IncomingHttpHeaders,
   ): void {
-    this.#direct.onHeaders(status, headers);
+    this.#direct.onHeaders(status, headers, () => controller.resume());
   }
 
-  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    this.#direct.onData(chunk);
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (!this.#direct.onData(chunk)) controller.pause();
   }
 
   onResponseEnd(): void {

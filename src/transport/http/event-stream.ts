@@ -5,7 +5,8 @@ import type { HeaderList } from "../../jsonrpc/transport.ts";
 import type { HttpContext } from "./context.ts";
 import { EventReader, type EventOwner } from "./event-reader.ts";
 import { HttpRequest } from "./request.ts";
-import { mediaType, statusError } from "./status.ts";
+import { describeKeepAlives } from "./silence.ts";
+import { statusError } from "./status.ts";
 
 /** How a stream ended. */
 export type StreamEnd =
@@ -19,6 +20,8 @@ export type StreamEnd =
   | { readonly kind: "failed"; readonly error: McpError };
 
 export interface EventStreamOwner extends EventOwner {
+  /** It is a change stream, on which the response of any call may come. */
+  readonly isChangeStream?: true;
   onOpen(): void;
   /** Once, last; never after `close()`. */
   onEnd(end: StreamEnd): void;
@@ -30,6 +33,7 @@ export class EventStream extends HttpRequest {
   protected readonly headers: string[];
   readonly #owner: EventStreamOwner;
   #isOpen = false;
+  #isListening = false;
 
   constructor(
     context: HttpContext,
@@ -40,7 +44,7 @@ export class EventStream extends HttpRequest {
     super(context, context.url);
     this.#owner = owner;
     this.headers = context.headers.get(headers, lastEventId);
-    this.reader = new EventReader(owner, context.messageBytes, lastEventId);
+    this.reader = new EventReader(owner, context.messageBytes, lastEventId, context);
   }
 
   override get isLongLived(): boolean {
@@ -56,6 +60,10 @@ export class EventStream extends HttpRequest {
     this.linger();
   }
 
+  describeSilence(): string | undefined {
+    return describeKeepAlives(this.reader, this.silentMs());
+  }
+
   protected get httpMethod(): "GET" {
     return "GET";
   }
@@ -65,21 +73,34 @@ export class EventStream extends HttpRequest {
       this.readExcerpt();
       return;
     }
-    if (
-      this.status !== 200 ||
-      mediaType(this.answerHeaders.first("content-type")) !== "text/event-stream"
-    ) {
-      const { status } = this;
+    if (this.status !== 200) {
       this.close();
-      this.#owner.onEnd({ kind: "no-stream", status });
+      this.onBody("");
       return;
     }
+    this.readEvents();
+  }
+
+  protected openEvents(): EventReader | undefined {
     this.#isOpen = true;
+    if (this.#owner.isChangeStream === true) {
+      this.#isListening = true;
+      this.context.listening.onOpen();
+    }
     this.#owner.onOpen();
-    if (!this.isOver) this.readEvents(this.reader);
+    return this.isOver ? undefined : this.reader;
+  }
+
+  protected override onOver(): void {
+    if (this.#isListening) this.context.listening.onEnd();
+    this.#isListening = false;
   }
 
   protected onBody(text: string): void {
+    if (this.status < 300) {
+      this.#owner.onEnd({ kind: "no-stream", status: this.status });
+      return;
+    }
     const { status, answerHeaders: headers, answeredAfterMs } = this;
     const request = { method: undefined, id: undefined };
     const error = statusError(this.context, request, {

@@ -1,5 +1,6 @@
 // Who may set which header. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#streamable-http
 
+import { VERSION } from "../../core/version.ts";
 import type { HeaderList } from "../../jsonrpc/transport.ts";
 
 /** Headers that belong to the protocol or to the connection: the user's own are dropped. */
@@ -22,13 +23,23 @@ const RESERVED: ReadonlySet<string> = new Set([
 ]);
 const RESERVED_PREFIX = "mcp-param-";
 
+/** Servers and caches that compress unasked take the absence of this for leave. */
+const NO_CODING: HeaderList = ["accept-encoding", "identity"];
+
+/** Firewalls refuse requests that name no program. */
+const USER_AGENT: HeaderList = [
+  "user-agent",
+  `mcp-client-pool/${VERSION} node/${process.versions.node.split(".", 1)[0]}`,
+];
+
 const POST_BASE: HeaderList = [
   "content-type",
   "application/json",
   "accept",
   "application/json, text/event-stream",
+  ...NO_CODING,
 ];
-const GET_BASE: HeaderList = ["accept", "text/event-stream"];
+const GET_BASE: HeaderList = ["accept", "text/event-stream", ...NO_CODING];
 
 /** The complete header lists of one server's requests. */
 export class RequestHeaders {
@@ -42,7 +53,9 @@ export class RequestHeaders {
   #lastPost: string[];
 
   constructor(user: Readonly<Record<string, string>>) {
-    this.#configured = allowedHeaders(user);
+    const allowed = allowedHeaders(user);
+    const namesAgent = Object.keys(user).some((name) => name.toLowerCase() === "user-agent");
+    this.#configured = namesAgent ? allowed : [...USER_AGENT, ...allowed];
     this.#user = this.#configured;
     this.#post = [...POST_BASE, ...this.#user];
     this.#lastPost = this.#post;
@@ -77,7 +90,7 @@ export class RequestHeaders {
   }
 
   delete(era: HeaderList): string[] {
-    return [...this.#user, ...era];
+    return [...NO_CODING, ...this.#user, ...era];
   }
 }
 

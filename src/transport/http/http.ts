@@ -103,6 +103,7 @@ class HttpTransport implements ExchangeTransport {
     const stream = new EventStream(
       context,
       {
+        isChangeStream: true,
         onOpen: () => options.onOpen(),
         onEvent(name, data) {
           if (name === undefined) deliverEvent(context, undefined, data);

@@ -7,6 +7,8 @@ import {
   type McpError,
 } from "../../core/errors.ts";
 
+import { afterSilence, proxyHint } from "./silence.ts";
+
 export type NodeFailureKind =
   | "refused"
   | "unresolved"
@@ -135,12 +137,14 @@ export interface FailedRequest {
   readonly stage: SendStage;
   /** Over TCP itself, so that what is written is the request and nothing else. */
   readonly isPlain: boolean;
+  /** How long nothing had been heard, once it was written. */
+  readonly silentMs?: number;
 }
 
 /** The error that a failed request is reported with. */
 export function errorFromNodeReason(reason: unknown, request: FailedRequest): McpError {
   const { kind, code } = classifyNodeError(reason);
-  const { server, address, method, stage, isPlain } = request;
+  const { server, address, method, stage, isPlain, silentMs = 0 } = request;
   const what = code === undefined ? TEXT[kind] : `${TEXT[kind]} (${code})`;
   const common = { server, method, cause: reason };
   if (stage === "queued") {
@@ -165,8 +169,8 @@ export function errorFromNodeReason(reason: unknown, request: FailedRequest): Mc
   return new McpConnectionError(
     "CONNECTION_LOST",
     stage === "written"
-      ? `lost the connection to "${server}" at ${address} before it answered: ${what}`
-      : `lost the connection to "${server}" at ${address} in the middle of its answer: ${what}`,
+      ? `lost the connection to "${server}" at ${address} before it answered${afterSilence(silentMs)}: ${what}${proxyHint(silentMs)}`
+      : `lost the connection to "${server}" at ${address} in the middle of its answer${afterSilence(silentMs)}: ${what}${proxyHint(silentMs)}`,
     { ...common, retryable: true, sent: stage === "written" ? "unknown" : "yes" },
   );
 }

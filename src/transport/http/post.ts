@@ -2,20 +2,27 @@
 // Hot path, over HTTP.
 
 import { McpConnectionError, McpProtocolError, type McpError } from "../../core/errors.ts";
+import { describeBody, isHtml } from "../../core/html-text.ts";
+import { LinkedList } from "../../core/linked-list.ts";
 import { excerpt } from "../../core/redact.ts";
-import type { JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
+import { isResponse, type JsonRpcMessage, type RequestId } from "../../jsonrpc/messages.ts";
 import type { Exchange, ExchangeHandle, ResponseHead, Route } from "../../jsonrpc/transport.ts";
-import type { AnswerHeaders } from "./answer-headers.ts";
+import { codingsOf } from "./content-coding.ts";
 import type { HttpContext } from "./context.ts";
-import { deliverEvent, isNamelessFailure, readMessage } from "./delivery.ts";
+import { deliverEvent, holdsResponseTo, isNamelessFailure, readMessage } from "./delivery.ts";
 import { EventReader, type EventOwner } from "./event-reader.ts";
+import type { Stranded } from "./listening.ts";
 import { HttpRequest } from "./request.ts";
 import { Resumption } from "./resumption.ts";
-import { mediaType, rpcError, statusError } from "./status.ts";
+import { afterSilence, describeKeepAlives, proxyHint } from "./silence.ts";
+import { rpcError, statusError } from "./status.ts";
 
 const SESSION_ID = "mcp-session-id";
 
-export class PostExchange extends HttpRequest implements ExchangeHandle, EventOwner {
+export class PostExchange
+  extends HttpRequest
+  implements ExchangeHandle, ResponseHead, EventOwner, Stranded
+{
   protected readonly rpcMethod: string | undefined;
   readonly #exchange: Exchange;
   readonly #body: string;
@@ -23,6 +30,8 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
   readonly #id: RequestId | undefined;
   #reader: EventReader | undefined;
   #resumption: Resumption | undefined;
+  /** Its answer ended without the response, with this error unless the response comes on a change stream. */
+  #stranded: McpError | undefined;
 
   constructor(context: HttpContext, message: JsonRpcMessage, exchange: Exchange) {
     super(context, context.url);
@@ -47,8 +56,14 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
 
   override close(): void {
     super.close();
+    if (this.#stranded !== undefined) LinkedList.remove(this);
     this.#resumption?.close();
     this.#resumption = undefined;
+  }
+
+  describeSilence(): string | undefined {
+    if (this.#resumption !== undefined) return this.#resumption.describeSilence();
+    return describeKeepAlives(this.#reader, this.silentMs());
   }
 
   onEvent(name: string | undefined, data: string): void {
@@ -73,11 +88,9 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
   }
 
   protected onAnswer(): void {
-    const { status, answerHeaders } = this;
-    if (this.#exchange.onHead !== undefined) {
-      this.#exchange.onHead(new Head(status, answerHeaders));
-      if (this.isOver) return;
-    }
+    const { status } = this;
+    this.#exchange.onHead?.(this);
+    if (this.isOver) return;
     if (status >= 300) {
       this.readExcerpt();
       return;
@@ -87,40 +100,59 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
       this.drain();
       return;
     }
-    switch (mediaType(answerHeaders.first("content-type"))) {
-      case "application/json":
-        this.readMessage();
-        break;
-      case "text/event-stream":
-        this.#reader = new EventReader(this, this.context.messageBytes);
-        this.readEvents(this.#reader);
-        break;
-      default:
-        this.readExcerpt();
-    }
+    this.readAnswer();
   }
 
-  protected onBody(text: string): void {
-    const { context, rpcMethod, status, answeredAfterMs } = this;
-    if (status >= 300) {
+  protected openEvents(): EventReader {
+    return (this.#reader = new EventReader(
+      this,
+      this.context.messageBytes,
+      undefined,
+      this.context,
+    ));
+  }
+
+  protected onBody(text: string, isMessage: boolean): void {
+    if (this.status >= 300) {
+      this.#exchange.onFailed(this.#statusError(text));
+    } else if (text === "") {
+      this.#failUnlessElsewhere(this.#noAnswer(text));
+    } else if (isMessage && !isHtml(text)) {
+      this.#onMessage(text);
+    } else this.#exchange.onFailed(this.#noAnswer(text));
+  }
+
+  #onMessage(text: string): void {
+    const { context, rpcMethod } = this;
+    const message = readMessage(context, rpcMethod, text);
+    if (message instanceof McpProtocolError) {
+      this.#exchange.onFailed(this.#isDecodedWrongly() ? this.#noAnswer(text) : message);
+      return;
+    }
+    if (isNamelessFailure(message)) {
+      this.#exchange.onFailed(rpcError(context, rpcMethod, message, this));
+      return;
+    }
+    context.sink.onMessage(message, this.#exchange);
+    // Not before: the id of a response may be repaired when it is delivered.
+    if (this.#id === undefined || holdsResponseTo(message, this.#id)) return;
+    this.#onForeignAnswer(message, text);
+  }
+
+  /** Nothing more will come in this body. */
+  #onForeignAnswer(message: JsonRpcMessage | JsonRpcMessage[], text: string): void {
+    const { server, address } = this.context;
+    const hasResponse = [message].flat().some(isResponse);
+    if (!hasResponse) {
+      this.#failUnlessElsewhere(this.#noAnswer(text));
+    } else if (this.context.quirks.repair("foreign-answer")) {
       this.#exchange.onFailed(
-        statusError(
-          context,
-          { method: rpcMethod, id: this.#id, hasSession: this.#hasSession },
-          { status, headers: this.answerHeaders, body: text, answeredAfterMs },
+        new McpProtocolError(
+          `"${server}" at ${address} answered request ${JSON.stringify(this.#id)} with a response to another: ${excerpt(text, 200)}; report this to the server's authors`,
+          { server, method: this.rpcMethod, sent: "yes" },
         ),
       );
-      return;
     }
-    if (text === "" || mediaType(this.answerHeaders.first("content-type")) !== "application/json") {
-      this.#exchange.onFailed(this.#noAnswer(text));
-      return;
-    }
-    const message = readMessage(context, rpcMethod, text);
-    if (message instanceof McpProtocolError) this.#exchange.onFailed(message);
-    else if (isNamelessFailure(message)) {
-      this.#exchange.onFailed(rpcError(context, rpcMethod, message, this));
-    } else context.sink.onMessage(message, this.#exchange);
   }
 
   protected onStreamEnd(cause: McpError | undefined): void {
@@ -139,10 +171,35 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
       return;
     }
     const { server, address } = this.context;
+    const silentMs = this.silentMs();
+    const error = new McpConnectionError(
+      "CONNECTION_LOST",
+      `the stream of "${server}" at ${address} ended without the response${afterSilence(silentMs)}${resume === undefined ? "" : ", and gave no event id to resume it by"}${proxyHint(silentMs)}`,
+      { server, method: this.rpcMethod, retryable: true, sent: "yes", cause },
+    );
+    if (cause === undefined) this.#failUnlessElsewhere(error);
+    else this.#exchange.onFailed(error);
+  }
+
+  /** The answer has ended in good order; the response may still come on a change stream. */
+  #failUnlessElsewhere(error: McpError): void {
+    const { listening, quirks } = this.context;
+    const mayCome = this.#exchange.isLongLived !== true && listening.isOpen;
+    if (!mayCome || !quirks.repair("answer-on-change-stream")) {
+      this.#exchange.onFailed(error);
+      return;
+    }
+    this.#stranded = error;
+    listening.wait(this);
+  }
+
+  onListeningEnd(): void {
+    const cause = this.#stranded;
+    const { server, address } = this.context;
     this.#exchange.onFailed(
       new McpConnectionError(
         "CONNECTION_LOST",
-        `the stream of "${server}" at ${address} ended without the response${resume === undefined ? "" : ", and gave no event id to resume it by"}`,
+        `"${server}" at ${address} ended its answer without the response, and its change stream ended before the response came there`,
         { server, method: this.rpcMethod, retryable: true, sent: "yes", cause },
       ),
     );
@@ -156,30 +213,27 @@ export class PostExchange extends HttpRequest implements ExchangeHandle, EventOw
     return this.#exchange.headers?.includes("mcp-session-id") === true;
   }
 
+  #statusError(body: string): McpError {
+    const { context, rpcMethod: method, status, answerHeaders: headers, answeredAfterMs } = this;
+    const answer = { status, headers, body, answeredAfterMs };
+    return statusError(context, { method, id: this.#id, hasSession: this.#hasSession }, answer);
+  }
+
   #noAnswer(body: string): McpProtocolError {
     const { server, address } = this.context;
-    const type = this.answerHeaders.first("content-type");
-    const what =
-      body === ""
-        ? "an empty body"
-        : `${type === undefined ? "no content type" : excerpt(type, 100)}: ${excerpt(body, 200)}`;
+    const type = this.contentType;
+    const coding = this.answerHeaders.all("content-encoding") ?? "";
+    const label = type === undefined ? "no content type" : excerpt(type, 100);
+    const coded = coding === "" ? "" : ` in the coding ${excerpt(coding, 50)}`;
+    const what = body === "" ? "an empty body" : `${label}${coded}: ${describeBody(body)}`;
     return new McpProtocolError(
       `"${server}" at ${address} answered a request with HTTP ${this.status} and ${what}; check that the URL is that of an MCP endpoint`,
       { server, method: this.rpcMethod, sent: "yes" },
     );
   }
-}
 
-class Head implements ResponseHead {
-  readonly status: number;
-  readonly #headers: AnswerHeaders;
-
-  constructor(status: number, headers: AnswerHeaders) {
-    this.status = status;
-    this.#headers = headers;
-  }
-
-  header(name: string): string | undefined {
-    return this.#headers.all(name);
+  /** Its label names a coding, which may be why the body is no message. */
+  #isDecodedWrongly(): boolean {
+    return codingsOf(this.answerHeaders.all("content-encoding")).length > 0;
   }
 }

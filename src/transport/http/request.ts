@@ -3,19 +3,17 @@
 
 import type { Dispatcher } from "undici";
 import { LinkedList } from "../../core/linked-list.ts";
-import { McpProtocolError, type McpError } from "../../core/errors.ts";
-import { AnswerHeaders, NO_HEADERS } from "./answer-headers.ts";
-import type { HeaderSource } from "./answer-headers.ts";
-import { decodeBody } from "./body.ts";
+import type { McpError } from "../../core/errors.ts";
+import { AnswerBody, wholeMs } from "./answer-body.ts";
+import { AnswerHeaders, type HeaderSource } from "./answer-headers.ts";
 import type { CallSocket, Sender } from "./call-sockets.ts";
-import { Closable } from "./context.ts";
 import type { HttpContext } from "./context.ts";
 import type { Route } from "../../jsonrpc/transport.ts";
 import { DocumentedHandler } from "./documented-handler.ts";
 import type { DirectHandler } from "./documented-handler.ts";
-import type { EventReader } from "./event-reader.ts";
 import { sendInTime } from "./keep-alive.ts";
 import { errorFromNodeReason } from "./node-error.ts";
+import { isSameOrigin } from "./origin.ts";
 import { ERROR_BODY_BYTES } from "./status.ts";
 
 /** 307 and 308 of the same origin that are followed for one request. */
@@ -28,59 +26,39 @@ export const MAX_REDIRECTS = 3;
  */
 type Stage = "queued" | "written" | "answered" | "lingering" | "over";
 
-/** What happens to the body's bytes. */
-type BodyMode = "message" | "excerpt" | "events" | "drain" | "redirect";
-
-const NO_BYTES = Buffer.alloc(0);
-
 /** undici wants a reason; it is never shown. */
 const ABANDONED = new Error("the exchange is over");
 
-export abstract class HttpRequest extends Closable implements DirectHandler, Sender {
-  protected readonly context: HttpContext;
-  /** Of the final answer. */
-  status = 0;
-  protected answerHeaders: AnswerHeaders = NO_HEADERS;
+export abstract class HttpRequest extends AnswerBody implements DirectHandler, Sender {
   /** From the first writing of the request to the final answer's head, whole milliseconds. */
   answeredAfterMs = 0;
-  /** On the clock, cut to 32 bits: a fraction would be an object of its own for each request. */
   #writtenAtMs = 0;
   #url: URL;
   /** A URL builds these anew each time it is asked. */
   #path: string;
   #stage: Stage = "queued";
   #abort: ((reason: Error) => void) | undefined;
-  #mode: BodyMode = "drain";
-  #limitBytes = 0;
-  #bytes = 0;
-  /** Most bodies come in one. */
-  #chunk: Buffer | undefined;
-  #moreChunks: Buffer[] | undefined;
-  #reader: EventReader | undefined;
+  #resume: (() => void) | undefined;
   #redirects = 0;
+  /** Bytes of the body of a redirect that is followed, when it ends. */
+  #redirectBytes = 0;
+  #isRedirected = false;
   #ownSockets: Dispatcher | undefined;
   #callSocket: CallSocket | undefined;
   /** Its socket is gone, or was never there. */
   #isBroken = false;
 
   constructor(context: HttpContext, url: URL) {
-    super();
-    this.context = context;
+    super(context);
     this.#url = url;
     this.#path = url === context.url ? context.path : url.pathname + url.search;
   }
 
-  /** JSON-RPC method under way, for errors. */
-  protected abstract readonly rpcMethod: string | undefined;
   /** What is sent; asked for again when it is redirected. */
   protected abstract readonly httpMethod: "POST" | "GET" | "DELETE";
   protected abstract readonly headers: string[];
-  /** The head of the final answer: calls one of `readMessage`, `readExcerpt`, `readEvents`, `drain`. */
+  /** The head of the final answer: calls one of `readAnswer`, `readEvents`, `readExcerpt`, `drain`. */
   protected abstract onAnswer(): void;
-  /** The body that `readMessage` or `readExcerpt` asked for. The request is over. */
-  protected abstract onBody(text: string): void;
-  /** The event stream ended, in good order or (with an error) not. The request is over. */
-  protected abstract onStreamEnd(error: McpError | undefined): void;
   /** The request failed. It is over. */
   protected abstract onFailure(error: McpError): void;
   /** The request is written to a socket; the first time only. */
@@ -118,32 +96,17 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     return this.#stage === "over";
   }
 
+  protected get isAwaited(): boolean {
+    return this.#stage === "answered";
+  }
+
   /** Ends the request without a report. What lingers is left to itself: an abort would cost its socket. */
   close(): void {
     if (this.#stage !== "lingering") this.#end(true);
   }
 
-  protected readMessage(): void {
-    this.#collect("message", this.context.messageBytes);
-  }
-
-  protected readExcerpt(): void {
-    this.#collect("excerpt", ERROR_BODY_BYTES);
-  }
-
-  protected readEvents(reader: EventReader): void {
-    const encoding = this.answerHeaders.all("content-encoding");
-    if (encoding !== undefined && encoding !== "identity") {
-      this.#fail(this.#protocolError(`sent a stream in the encoding ${encoding}`), true);
-      return;
-    }
-    this.#mode = "events";
-    this.#reader = reader;
-  }
-
   /** Reads on for the sake of the socket, within bounds of bytes and time. */
   protected drain(): void {
-    this.#mode = "drain";
     this.linger();
   }
 
@@ -169,20 +132,25 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     }
     this.#abort = abort;
     this.#stage = "written";
+    const now = wholeMs(this.context.clock.now());
+    this.aliveAtMs = now;
     if (this.#redirects > 0) return;
-    this.#writtenAtMs = wholeMs(this.context.clock.now());
+    this.#writtenAtMs = now;
     this.onSent();
   }
 
-  onHeaders(status: number, headers: HeaderSource): boolean {
-    if (status >= 200 && this.#stage !== "over") this.#onHead(status, headers);
+  onHeaders(status: number, headers: HeaderSource, resume: () => void): boolean {
+    if (status < 200 || this.#stage === "over") return true;
+    this.#resume = resume;
+    this.#onHead(status, headers);
     return true;
   }
 
   #onHead(status: number, headers: HeaderSource): void {
     const now = this.context.clock.now();
     this.context.heardAt = now;
-    this.answeredAfterMs = wholeMs(wholeMs(now) - this.#writtenAtMs);
+    this.aliveAtMs = wholeMs(now);
+    this.answeredAfterMs = wholeMs(this.aliveAtMs - this.#writtenAtMs);
     this.#stage = "answered";
     this.status = status;
     this.answerHeaders = new AnswerHeaders(headers);
@@ -193,42 +161,17 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
   }
 
   onData(chunk: Buffer): boolean {
-    if (this.#stage !== "over") this.#onChunk(chunk);
+    if (this.#stage === "over") return true;
+    if (!this.#isRedirected) return this.takeChunk(chunk);
+    this.#redirectBytes += chunk.length;
+    if (this.#redirectBytes > ERROR_BODY_BYTES) this.#resend(true);
     return true;
-  }
-
-  #onChunk(chunk: Buffer): void {
-    if (this.#mode === "events") {
-      if (this.#reader?.feed(chunk) === false) this.#tooLarge();
-      return;
-    }
-    this.#bytes += chunk.length;
-    if (this.#mode === "drain" || this.#mode === "redirect") {
-      if (this.#bytes <= ERROR_BODY_BYTES) return;
-      if (this.#mode === "redirect") this.#resend(true);
-      else this.#end(true);
-      return;
-    }
-    if (this.#chunk === undefined) this.#chunk = chunk;
-    else (this.#moreChunks ??= []).push(chunk);
-    if (this.#bytes <= this.#limitBytes) return;
-    if (this.#mode === "message") this.#tooLarge();
-    else this.#deliverBody(true);
   }
 
   onComplete(): void {
     if (this.#stage === "over") return;
-    if (this.#mode === "message" || this.#mode === "excerpt") {
-      this.#deliverBody(false);
-      return;
-    }
-    if (this.#mode === "redirect") {
-      this.#resend(false);
-      return;
-    }
-    const isAwaited = this.#stage === "answered";
-    this.#end(false);
-    if (isAwaited && this.#mode === "events") this.onStreamEnd(undefined);
+    if (this.#isRedirected) this.#resend(false);
+    else this.finishBody(undefined);
   }
 
   onError(reason: unknown): void {
@@ -245,20 +188,34 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
       method: this.rpcMethod,
       stage,
       isPlain: this.#url.protocol === "http:",
+      silentMs: this.silentMs(),
     });
-    if (stage === "queued") {
-      // undici holds nothing of it any more.
-      this.#releaseCall();
-      // May come from inside `run`, before its caller holds the handle.
-      queueMicrotask(() => this.#fail(error, false));
+    if (stage === "answered" && !this.#isRedirected) {
+      this.finishBody(error);
       return;
     }
-    if (stage === "answered" && this.#mode === "events") {
-      this.#end(false);
-      this.onStreamEnd(error);
+    if (stage !== "queued") {
+      this.#fail(error, false);
       return;
     }
-    this.#fail(error, false);
+    // undici holds nothing of it any more.
+    this.#releaseCall();
+    // May come from inside `run`, before its caller holds the handle.
+    queueMicrotask(() => this.#fail(error, false));
+  }
+
+  protected endBody(isCut: boolean): boolean {
+    const isAwaited = this.#stage === "answered";
+    this.#end(isCut);
+    return isAwaited;
+  }
+
+  protected failBody(error: McpError, isCut: boolean): void {
+    this.#fail(error, isCut);
+  }
+
+  protected resumeBody(): void {
+    this.#resume?.();
   }
 
   /** For `run`, when the time is right, and for those who have a socket again. */
@@ -310,17 +267,18 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     if (!URL.canParse(location, this.#url.href)) return false;
     const target = new URL(location, this.#url);
     // Credentials travel in the headers: they go to the configured origin and nowhere else.
-    if (target.origin !== this.context.origin) return false;
+    if (!isSameOrigin(target, this.context.url, this.context.quirks)) return false;
     this.#url = target;
     this.#path = target.pathname + target.search;
-    this.#mode = "redirect";
+    this.#isRedirected = true;
     return true;
   }
 
   #resend(isAborted: boolean): void {
     const abort = this.#abort;
     this.#redirects += 1;
-    this.#bytes = 0;
+    this.#redirectBytes = 0;
+    this.#isRedirected = false;
     if (isAborted) {
       // Its error report must not reach the request that follows.
       this.#stage = "over";
@@ -335,63 +293,6 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     this.#send();
   }
 
-  #collect(mode: "message" | "excerpt", limitBytes: number): void {
-    this.#mode = mode;
-    this.#limitBytes = limitBytes;
-    if (mode === "message" && Number(this.answerHeaders.first("content-length")) > limitBytes) {
-      this.#tooLarge();
-    }
-  }
-
-  #deliverBody(isCut: boolean): void {
-    const isExcerpt = this.#mode === "excerpt";
-    const encoding = this.answerHeaders.all("content-encoding");
-    const body = decodeBody(this.#takeBody(), encoding, this.#limitBytes);
-    if (body.kind === "text") {
-      this.#end(isCut);
-      this.onBody(isCut ? body.text.slice(0, this.#limitBytes) : body.text);
-    } else if (isExcerpt) {
-      // The status matters more than its text.
-      this.#end(isCut);
-      this.onBody("");
-    } else if (body.kind === "too-large") {
-      this.#tooLarge();
-    } else {
-      this.#fail(
-        this.#protocolError(
-          `sent a body that could not be decoded as ${body.encoding}`,
-          body.cause,
-        ),
-        isCut,
-      );
-    }
-  }
-
-  #takeBody(): Buffer {
-    const first = this.#chunk ?? NO_BYTES;
-    const more = this.#moreChunks;
-    this.#chunk = undefined;
-    this.#moreChunks = undefined;
-    return more === undefined ? first : Buffer.concat([first, ...more]);
-  }
-
-  #tooLarge(): void {
-    const error = new McpProtocolError(
-      `"${this.context.server}" sent a message larger than ${this.context.messageBytes} bytes; raise limits.messageBytes if it is to be accepted`,
-      { code: "LIMIT_EXCEEDED", server: this.context.server, method: this.rpcMethod, sent: "yes" },
-    );
-    this.#fail(error, true);
-  }
-
-  #protocolError(what: string, cause?: unknown): McpProtocolError {
-    return new McpProtocolError(`"${this.context.server}" at ${this.context.address} ${what}`, {
-      server: this.context.server,
-      method: this.rpcMethod,
-      sent: "yes",
-      cause,
-    });
-  }
-
   #fail(error: McpError, isAborted: boolean): void {
     const isAwaited = this.#stage !== "over" && this.#stage !== "lingering";
     this.#end(isAborted);
@@ -404,14 +305,13 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     this.#stage = "over";
     if (stage === "lingering") this.context.linger.delete(this);
     else LinkedList.remove(this);
-    this.#chunk = undefined;
-    this.#moreChunks = undefined;
-    this.#reader?.stop();
+    this.dropBody();
     if (isAborted) {
       this.#isBroken = true;
       this.#abort?.(ABANDONED);
     }
     this.#abort = undefined;
+    this.#resume = undefined;
     const own = this.#ownSockets;
     this.#ownSockets = undefined;
     // Not from inside the parser that reports the end of the very socket that goes.
@@ -431,9 +331,4 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
     else if (this.isStranger) this.context.sockets.holdCall(socket);
     else this.context.sockets.releaseCall(socket);
   }
-}
-
-/** Wraps after 24 days; the difference of two is right all the same. */
-function wholeMs(ms: number): number {
-  return ms | 0;
 }

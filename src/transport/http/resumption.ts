@@ -61,6 +61,10 @@ export class Resumption extends Closable implements EventStreamOwner {
     if (state.kind === "streaming") state.stream.close();
   }
 
+  describeSilence(): string | undefined {
+    return this.#state.kind === "streaming" ? this.#state.stream.describeSilence() : undefined;
+  }
+
   onOpen(): void {}
 
   onEvent(name: string | undefined, data: string): void {

@@ -40,6 +40,8 @@ export class SessionEnd extends HttpRequest {
 
   protected onBody(): void {}
 
+  protected openEvents(): undefined {}
+
   protected onStreamEnd(): void {}
 
   protected onFailure(): void {

@@ -1,11 +1,13 @@
 // What an HTTP status says. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server
 
 import { McpAuthError, McpHttpError, McpResponseError, type McpError } from "../../core/errors.ts";
+import { describeBody } from "../../core/html-text.ts";
 import { excerpt, redactUrl } from "../../core/redact.ts";
 import type { JsonRpcFailure, RequestId } from "../../jsonrpc/messages.ts";
 import { parseMessage } from "../../jsonrpc/parse.ts";
 import type { AnswerHeaders } from "./answer-headers.ts";
 import type { HttpContext } from "./context.ts";
+import { afterSilence, proxyHint } from "./silence.ts";
 
 /** Bytes of a body that is no answer; the rest is not read. */
 export const ERROR_BODY_BYTES: number = 64 * 1024;
@@ -61,21 +63,30 @@ export function statusError(
     });
   }
   // A notification too can be refused in words, without an id.
-  const failure = method === undefined ? undefined : rpcFailure(body, request.id);
+  const failure = method === undefined ? undefined : rpcFailure(context, body, request.id);
   const waitMs = retryAfterMs(headers.all("retry-after"), context.clock.wallTime());
   if (failure !== undefined) return rpcError(context, method, failure, answer, waitMs);
   const piece = excerpt(body);
+  const shown = describeBody(body);
   const location = headers.all("location");
   const detail =
     location !== undefined && status >= 300 && status < 400
       ? `redirects to ${redactLocation(location, context.url)}, which is not followed; use that address if it is yours`
-      : `answered with HTTP ${status}${status === 404 ? notFound(request) : ""}${piece === "" ? "" : `: ${excerpt(body, 200)}`}`;
+      : `answered with HTTP ${status}${lateness(status, answeredAfterMs)}${status === 404 ? notFound(request) : ""}${shown === "" ? "" : `: ${shown}`}`;
   return new McpHttpError(`${who} ${detail}`, {
     ...common,
     retryable: RETRYABLE.has(status),
     retryAfterMs: waitMs,
     excerpt: piece,
   });
+}
+
+/** A gateway that waited in vain says so by these. */
+const GATEWAY_STATUSES: ReadonlySet<number> = new Set([502, 503, 504]);
+
+function lateness(status: number, answeredAfterMs: number): string {
+  if (!GATEWAY_STATUSES.has(status)) return "";
+  return `${afterSilence(answeredAfterMs)}${proxyHint(answeredAfterMs)}`;
 }
 
 /** The server's JSON-RPC error as our error, with the HTTP status that carried it. */
@@ -127,15 +138,21 @@ function notFound({ hasSession }: AnsweredRequest): string {
 }
 
 /** The JSON-RPC error in `body`, if it answers request `id` or cannot say which. */
-function rpcFailure(body: string, id: RequestId | undefined): JsonRpcFailure | undefined {
+function rpcFailure(
+  context: HttpContext,
+  body: string,
+  id: RequestId | undefined,
+): JsonRpcFailure | undefined {
   let message;
   try {
-    message = parseMessage(body);
+    message = parseMessage(body, context.sink.repairs);
   } catch {
     return undefined;
   }
   if (Array.isArray(message) || !("error" in message)) return undefined;
-  return message.id === id || message.id === undefined || message.id === null ? message : undefined;
+  if (message.id === id || message.id === undefined || message.id === null) return message;
+  if (message.id !== String(id)) return undefined;
+  return context.quirks.repair("id-as-string") ? message : undefined;
 }
 
 function redactLocation(location: string, base: URL): string {

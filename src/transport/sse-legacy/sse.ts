@@ -21,6 +21,7 @@ import type {
 } from "../../jsonrpc/transport.ts";
 import { closeHttpContext, createHttpContext, type HttpContext } from "../http/context.ts";
 import { readMessage } from "../http/delivery.ts";
+import { isSameOrigin } from "../http/origin.ts";
 import { EventStream, type EventStreamOwner, type StreamEnd } from "../http/event-stream.ts";
 import { SsePost } from "./sse-post.ts";
 
@@ -171,12 +172,12 @@ class SseTransport implements DuplexTransport, EventStreamOwner {
 
   #onEndpoint(reference: string): void {
     const context = this.#context;
-    const { url, server } = context;
+    const { url, server, quirks } = context;
     const state = this.#state;
     if (state.kind !== "starting") return;
     const endpoint = URL.canParse(reference, url.href) ? new URL(reference, url) : undefined;
     // The user's headers, with their credentials, go to the endpoint.
-    if (endpoint?.origin !== url.origin) {
+    if (endpoint === undefined || !isSameOrigin(endpoint, url, quirks)) {
       const where = endpoint === undefined ? "an invalid URL" : redactUrl(endpoint);
       this.#giveUp(
         new McpProtocolError(

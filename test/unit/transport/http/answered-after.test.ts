@@ -1,3 +1,5 @@
+import { Peer } from "../../../../src/jsonrpc/peer.ts";
+import { repairLog } from "../../fakes.ts";
 import { afterEach, expect, test } from "vitest";
 import {
   json,
@@ -53,4 +55,31 @@ test("a redirect is part of the time", async () => {
   });
   link = await connect(server.url, { clock });
   expect(await failure(link.send(call(1)).outcome)).toMatchObject({ answeredAfterMs: 600 });
+});
+
+test("so does a JSON-RPC error in a 200, which the peer reports", async () => {
+  const clock = new ManualClock();
+  server = await startHttpServer({
+    sessions: false,
+    onRequest: ({ res, body }) => {
+      clock.advance(800);
+      json(res, 200, rpcError(body?.id ?? null, -32_000, "no session"));
+      return true;
+    },
+  });
+  link = await connect(server.url, { clock });
+  const peer = new Peer({
+    server: "s",
+    clock,
+    quirks: repairLog(),
+    transport: link.transport,
+    onStray: () => {},
+    onClose: () => {},
+  });
+  await link.transport.start(peer, new AbortController().signal);
+  const limits = { silenceMs: 60_000, totalMs: 60_000 };
+  await expect(peer.request({ method: "ping", limits })).rejects.toMatchObject({
+    rpcCode: -32_000,
+    answeredAfterMs: 800,
+  });
 });

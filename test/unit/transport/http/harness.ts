@@ -1,5 +1,6 @@
 // What the tests of this folder share: a transport to a test server, and exchanges as promises.
 
+import { onTestFinished } from "vitest";
 import { systemClock } from "../../../../src/core/clock.ts";
 import type { McpError } from "../../../../src/core/errors.ts";
 import type { JsonRpcMessage } from "../../../../src/jsonrpc/messages.ts";
@@ -14,6 +15,11 @@ import {
   createHttpTransport,
   type HttpTransportOptions,
 } from "../../../../src/transport/http/http.ts";
+import {
+  startHttpServer,
+  type RequestContext,
+  type TestHttpServer,
+} from "../../../support/http-server.ts";
 import { repairLog } from "../../fakes.ts";
 
 export const RESUME = { headers: ["mcp-session-id", "s1"] } as const;
@@ -173,4 +179,36 @@ export async function failure(outcome: Promise<Outcome>): Promise<McpError> {
   const settled = await outcome;
   if (settled.kind !== "failed") throw new Error(`expected a failure, got ${settled.kind}`);
   return settled.error;
+}
+
+/** A server that answers every POST by `post` and every GET by `get`, and a link to it; both are over with the test. */
+export async function scripted(
+  post: (context: RequestContext) => unknown,
+  options: Partial<HttpTransportOptions> & {
+    readonly strict?: boolean;
+    readonly get?: (context: RequestContext) => unknown;
+  } = {},
+): Promise<{ server: TestHttpServer; link: Link; repaired: () => object; warnings: string[] }> {
+  const { strict = false, get = ({ res }) => res.writeHead(405).end(), ...transport } = options;
+  const server = await startHttpServer({
+    sessions: false,
+    onRequest: async (context) => {
+      await (context.method === "GET" ? get : post)(context);
+      return true;
+    },
+  });
+  const quirks = repairLog({ strict });
+  const link = await connect(server.url, { quirks, ...transport });
+  onTestFinished(async () => {
+    await link.transport.close();
+    await server.until((one) => one.openSockets === 0);
+    await server.close();
+  });
+  return { server, link, repaired: () => quirks.counts, warnings: quirks.warnings };
+}
+
+/** What a result or an error came to, for one look at it. */
+export async function summary(outcome: Promise<Outcome>): Promise<string> {
+  const settled = await outcome;
+  return settled.kind === "failed" ? settled.error.code : settled.kind;
 }

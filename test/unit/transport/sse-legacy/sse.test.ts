@@ -17,6 +17,7 @@ import { repairLog } from "../../fakes.ts";
 let server: TestHttpServer;
 let transport: DuplexTransport;
 let sink: RecordingSink;
+let quirks: ReturnType<typeof repairLog>;
 /** The server's side of the open stream. */
 let stream: ServerResponse;
 
@@ -29,7 +30,12 @@ afterEach(async () => {
 async function setup(
   endpoint: string,
   post: (context: RequestContext) => void = ({ res }) => res.writeHead(202).end("Accepted"),
-  options: { messageBytes?: number; handshakeMs?: number } = {},
+  options: {
+    messageBytes?: number;
+    handshakeMs?: number;
+    strict?: boolean;
+    contentType?: string | null;
+  } = {},
 ): Promise<void> {
   server = await startHttpServer({
     onRequest(context) {
@@ -38,7 +44,8 @@ async function setup(
         return true;
       }
       stream = context.res;
-      stream.writeHead(200, { "content-type": "text/event-stream" });
+      const { contentType = "text/event-stream" } = options;
+      stream.writeHead(200, contentType === null ? {} : { "content-type": contentType });
       stream.write(`: hello\n\n${endpoint === "" ? "" : `event: endpoint\ndata: ${endpoint}\n\n`}`);
       return true;
     },
@@ -48,7 +55,7 @@ async function setup(
     url: server.url,
     headers: { authorization: "Bearer t" },
     clock: systemClock,
-    quirks: repairLog(),
+    quirks: (quirks = repairLog({ strict: options.strict ?? false })),
     limits: { messageBytes: options.messageBytes ?? 10_000, inFlight: 128 },
     timeouts: { connectMs: 5_000, handshakeMs: options.handshakeMs ?? 10_000 },
   });
@@ -197,4 +204,118 @@ test("start rejects where nobody listens, and where the stream ends early", asyn
     timeouts: { connectMs: 5_000, handshakeMs: 10_000 },
   });
   await expect(start()).rejects.toMatchObject({ code: "CONNECTION_FAILED", retryable: true });
+});
+
+test.each(["application/json", "text/plain", null])(
+  "a stream labelled %s is read",
+  async (type) => {
+    await setup("/messages", undefined, { contentType: type });
+    await start();
+    expect((await send({ jsonrpc: "2.0", method: "notifications/x" }).outcome).kind).toBe(
+      "accepted",
+    );
+    expect(quirks.counts).toEqual({ "wrong-content-type": 1 });
+  },
+);
+
+test("strict: a stream with a wrong label is none", async () => {
+  await setup("/messages", undefined, { contentType: "text/plain", strict: true });
+  await expect(start()).rejects.toMatchObject({ code: "HTTP_ERROR", status: 200 });
+});
+
+test.each(["http://localhost:PORT/messages", "http://[::1]:PORT/messages"])(
+  "an endpoint under another name of this machine is posted to where the stream is: %s",
+  async (template) => {
+    await setup("");
+    const started = start();
+    await server.until((one) => one.requests.length === 1);
+    stream.write(`event: endpoint\ndata: ${template.replace("PORT", server.url.port)}?s=1\n\n`);
+    await started;
+    await send({ jsonrpc: "2.0", method: "notifications/x" }).outcome;
+    expect(server.requestsOf("POST")[0]).toMatchObject({
+      path: "/messages?s=1",
+      headers: { host: server.url.host },
+    });
+    expect(quirks.counts).toEqual({ "loopback-name": 1 });
+  },
+);
+
+test("strict: an endpoint under another name is of another origin", async () => {
+  await setup("", undefined, { strict: true });
+  const started = start();
+  const refused = expect(started).rejects.toMatchObject({ code: "PROTOCOL_ERROR" });
+  await server.until((one) => one.requests.length === 1);
+  stream.write(`event: endpoint\ndata: http://localhost:${server.url.port}/messages\n\n`);
+  await refused;
+});
+
+test.each<[string, string, (id: unknown) => string]>([
+  ["JSON", "application/json", (id) => JSON.stringify(rpcResult(id as number, {}))],
+  ["JSON without a label", "", (id) => JSON.stringify(rpcResult(id as number, {}))],
+  ["an event", "text/event-stream", (id) => sseEvent(rpcResult(id as number, {}))],
+])("the response in the body of the POST is taken: %s", async (_name, type, text) => {
+  await setup("/messages", ({ res, body }) => {
+    res.writeHead(200, type === "" ? {} : { "content-type": type }).end(text(body?.id));
+  });
+  await start();
+  const { exchange, outcome } = send(call(1));
+  expect((await outcome).kind).toBe("response");
+  expect(sink.received[0]?.exchange).toBe(exchange);
+  expect(quirks.counts).toMatchObject({ "answer-in-post-body": 1 });
+});
+
+test.each([
+  [200, "Accepted"],
+  [200, '{"ok":true}'],
+  [200, ""],
+  [202, "<html>taken</html>"],
+  [204, ""],
+  [200, "{".repeat(20_000)],
+])("a POST that is answered %i %s says only that the request was taken", async (status, text) => {
+  await setup("/messages", ({ res }) => res.writeHead(status).end(text === "" ? undefined : text));
+  await start();
+  const { exchange } = send(call(1));
+  await server.until((one) => one.requestsOf("POST").length === 1);
+  expect((await send({ jsonrpc: "2.0", method: "notifications/x" }).outcome).kind).toBe("accepted");
+  stream.write(sseEvent(rpcResult(1, {})));
+  await sink.until(() => sink.messages.length === 1);
+  expect(exchange.failedCount).toBe(0);
+  expect(sink.invalid).toEqual([]);
+  expect(quirks.counts).toEqual({});
+});
+
+test("strict: a body says nothing, whatever is in it", async () => {
+  await setup(
+    "/messages",
+    ({ res, body }) => {
+      res.writeHead(200, { "content-type": "application/json" });
+      res.end(JSON.stringify(rpcResult(body?.id ?? 0, {})));
+    },
+    { strict: true },
+  );
+  await start();
+  send(call(1));
+  await server.until((one) => one.requestsOf("POST").length === 1);
+  expect((await send({ jsonrpc: "2.0", method: "notifications/x" }).outcome).kind).toBe("accepted");
+  expect(sink.messages).toEqual([]);
+});
+
+test("the response on the stream, before the answer to its POST ends, costs no socket", async () => {
+  let post: ServerResponse | undefined;
+  await setup("/messages", ({ res, body }) => {
+    if (body?.id !== 1) return void res.writeHead(202).end();
+    (post = res).writeHead(200).write("taken");
+  });
+  await start();
+  const message = call(1);
+  const exchange = new TestExchange(message);
+  const handle = transport.send(message, exchange);
+  await server.until(() => post !== undefined);
+  stream.write(sseEvent(rpcResult(1, {})));
+  await sink.until(() => sink.messages.length === 1);
+  handle.close();
+  post?.end();
+  await send({ jsonrpc: "2.0", method: "notifications/x" }).outcome;
+  expect(server.connectionCount).toBeLessThanOrEqual(3);
+  expect(post?.writableFinished).toBe(true);
 });

@@ -1,0 +1,336 @@
+// The body of an answer: whole or as events, whatever its label and its content coding say.
+// Hot path: the base of every request, which is one object with it.
+
+import { McpProtocolError, type McpError } from "../../core/errors.ts";
+import { excerpt } from "../../core/redact.ts";
+import { decodeUtf8 } from "../../core/utf8.ts";
+import { NO_HEADERS, withoutRepetition, type AnswerHeaders } from "./answer-headers.ts";
+import { bodyKind, type BodyKind } from "./body-kind.ts";
+import { codingsOf, ContentDecoder, type DecodedSink } from "./content-coding.ts";
+import { Closable } from "./context.ts";
+import type { HttpContext } from "./context.ts";
+import type { EventReader } from "./event-reader.ts";
+import { ERROR_BODY_BYTES, mediaType } from "./status.ts";
+
+/**
+ * - `drain`: thrown away · `undecided`: kept until its kind is known
+ * - `message`, `excerpt`: kept to its end · `events`: read as they come
+ */
+type BodyMode = "drain" | "undecided" | "message" | "excerpt" | "events";
+
+const NO_BYTES = Buffer.alloc(0);
+const BOM = 0xfeff;
+
+export abstract class AnswerBody extends Closable implements DecodedSink {
+  protected readonly context: HttpContext;
+  /** Of the final answer. */
+  status = 0;
+  protected answerHeaders: AnswerHeaders = NO_HEADERS;
+  /** When the request was last written, answered, or its stream heard of: on the clock, cut by {@link wholeMs}. */
+  protected aliveAtMs = 0;
+  #mode: BodyMode = "drain";
+  /** Nothing but an event stream is wanted. */
+  #isForEvents = false;
+  #isLabelMeant = true;
+  #limitBytes = 0;
+  #bytes = 0;
+  /** Before any decoding. */
+  #codedBytes = 0;
+  /** Most bodies come in one. */
+  #chunk: Buffer | undefined;
+  #moreChunks: Buffer[] | undefined;
+  #reader: EventReader | undefined;
+  #decoder: ContentDecoder | undefined;
+  #isDecoded = false;
+  /** The last byte has come, and is being decoded. */
+  #ending: { readonly error: McpError | undefined } | undefined;
+
+  constructor(context: HttpContext) {
+    super();
+    this.context = context;
+  }
+
+  /** JSON-RPC method under way, for errors. */
+  protected abstract readonly rpcMethod: string | undefined;
+  /** Makes the reader of a body that turns out to be an event stream. Undefined: it is not wanted any more. */
+  protected abstract openEvents(): EventReader | undefined;
+  /** The body that was asked for; `isMessage`: it should be JSON. The request is over. */
+  protected abstract onBody(text: string, isMessage: boolean): void;
+  /** The event stream ended, in good order or (with an error) not. The request is over. */
+  protected abstract onStreamEnd(error: McpError | undefined): void;
+
+  /** Nothing is reported any more. */
+  protected abstract get isOver(): boolean;
+  /** Ends the request, by force if `isCut`. True if something was still awaited. */
+  protected abstract endBody(isCut: boolean): boolean;
+  protected abstract failBody(error: McpError, isCut: boolean): void;
+  /** After `takeChunk` gave false: more may come. */
+  protected abstract resumeBody(): void;
+
+  /**
+   * A message or an event stream, as the body shows.
+   *
+   * @param label whether its label says something, so that a wrong one is a deviation
+   */
+  protected readAnswer(label: "meant" | "meaningless" = "meant"): void {
+    const { messageBytes } = this.context;
+    this.#isLabelMeant = label === "meant";
+    this.#collect("undecided", messageBytes);
+    if (!(Number(this.answerHeaders.first("content-length")) > messageBytes)) return;
+    if (this.#mode === "undecided" && !this.isEventStream) this.#failTooLarge();
+  }
+
+  /** An event stream; a body of any other kind is reported at once, and unread. */
+  protected readEvents(): void {
+    this.#isForEvents = true;
+    this.#collect("undecided", ERROR_BODY_BYTES);
+    if (this.#mode === "undecided" && this.isEventStream) this.#begin("events");
+  }
+
+  protected readExcerpt(): void {
+    this.#collect("excerpt", ERROR_BODY_BYTES);
+  }
+
+  /** A header of the answer, by lower-case name. */
+  header(name: string): string | undefined {
+    const all = this.answerHeaders.all(name);
+    const once = withoutRepetition(all);
+    if (once === all) return all;
+    return this.context.quirks.repair("repeated-header", name) ? once : all;
+  }
+
+  /** Whether the answer is labelled as an event stream. */
+  protected get isEventStream(): boolean {
+    return mediaType(this.contentType) === "text/event-stream";
+  }
+
+  protected get contentType(): string | undefined {
+    const first = this.answerHeaders.first("content-type");
+    return first?.includes(",") === true ? this.header("content-type") : first;
+  }
+
+  /** False: no more until `resumeBody`. */
+  protected takeChunk(chunk: Buffer): boolean {
+    if (this.#decoder === undefined) {
+      this.#take(chunk);
+      return true;
+    }
+    this.#codedBytes += chunk.length;
+    if (this.#mode !== "events" && this.#codedBytes > this.#limitBytes) {
+      this.#onLimit();
+      return true;
+    }
+    return this.#decoder.write(chunk);
+  }
+
+  /** The last byte has come or, with an error, will not come. */
+  protected finishBody(error: McpError | undefined): void {
+    if (this.#decoder === undefined || this.#isDecoded) this.#finish(error);
+    else if (this.#ending === undefined) {
+      this.#ending = { error };
+      this.#decoder.end();
+    }
+  }
+
+  /** Frees what is kept. */
+  protected dropBody(): void {
+    this.#chunk = undefined;
+    this.#moreChunks = undefined;
+    this.#reader?.stop();
+    this.#decoder?.destroy();
+  }
+
+  onDecoded(chunk: Buffer): void {
+    if (!this.isOver) this.#take(chunk);
+  }
+
+  onDecodedEnd(): void {
+    this.#isDecoded = true;
+    if (this.#ending !== undefined && !this.isOver) this.#finish(this.#ending.error);
+  }
+
+  onUndecodable(coding: string, cause: unknown): void {
+    if (this.isOver) return;
+    const isCut = this.#ending === undefined;
+    // The status matters more than its text.
+    if (this.#mode === "excerpt") {
+      if (this.endBody(isCut)) this.onBody("", false);
+      return;
+    }
+    this.failBody(
+      this.#codingError(`sent a body that could not be decoded as ${coding}`, cause),
+      isCut,
+    );
+  }
+
+  onDecodedTooLarge(): void {
+    if (!this.isOver) this.#onLimit();
+  }
+
+  onDecoderReady(): void {
+    if (!this.isOver) this.resumeBody();
+  }
+
+  #collect(mode: "undecided" | "excerpt", limitBytes: number): void {
+    this.#mode = mode;
+    this.#limitBytes = limitBytes;
+    const coding = this.answerHeaders.all("content-encoding");
+    if (coding !== undefined) this.#decode(coding);
+  }
+
+  #decode(contentEncoding: string): void {
+    const codings = codingsOf(contentEncoding);
+    if (codings.length === 0) return;
+    const isLenient = this.context.quirks.repair("content-coding", excerpt(contentEncoding, 50));
+    if (!isLenient && this.isEventStream && this.#mode !== "excerpt") {
+      this.#mode = "drain";
+      this.failBody(this.#codingError(`sent a stream in the encoding ${contentEncoding}`), true);
+      return;
+    }
+    const { messageBytes } = this.context;
+    this.#decoder = new ContentDecoder(codings, this, {
+      betweenBytes: this.isEventStream ? Infinity : messageBytes,
+      windowBytes: messageBytes,
+      isLenient,
+    });
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#mode === "events") {
+      this.#feed(chunk);
+      return;
+    }
+    this.#bytes += chunk.length;
+    if (this.#mode === "drain") {
+      if (this.#bytes > ERROR_BODY_BYTES) this.endBody(true);
+      return;
+    }
+    if (this.#chunk === undefined) this.#chunk = chunk;
+    else {
+      (this.#moreChunks ??= []).push(chunk);
+      this.aliveAtMs = wholeMs(this.context.clock.now());
+    }
+    if (this.#mode === "undecided") {
+      const kind = bodyKind(this.#moreChunks === undefined ? chunk : this.#joined());
+      if (kind !== undefined) this.#decide(kind);
+    }
+    if (this.#chunk !== undefined && this.#bytes > this.#limitBytes) this.#onLimit();
+  }
+
+  /** Labels can be wrong: the body itself decides. */
+  #decide(kind: BodyKind): void {
+    const { contentType } = this;
+    const label = mediaType(contentType);
+    const labelled: BodyMode =
+      label === "application/json"
+        ? "message"
+        : label === "text/event-stream"
+          ? "events"
+          : "excerpt";
+    const seen = kind === "json" ? "message" : kind === "events" ? "events" : labelled;
+    if (this.#isForEvents && seen !== "events") return this.#refuse();
+    if (seen === labelled || !this.#isLabelMeant) return this.#begin(seen);
+    const what = seen === "message" ? "a message" : "an event stream";
+    const shown = contentType === undefined ? "no content type" : excerpt(contentType, 50);
+    if (this.context.quirks.repair("wrong-content-type", `${shown}: ${what}`)) {
+      return this.#begin(seen);
+    }
+    if (this.#isForEvents) this.#refuse();
+    else this.#begin(labelled);
+  }
+
+  #begin(mode: "message" | "excerpt" | "events"): void {
+    this.#mode = mode;
+    if (mode === "excerpt") this.#limitBytes = ERROR_BODY_BYTES;
+    if (mode !== "events") return;
+    this.#reader = this.openEvents();
+    const start = this.#takeBody();
+    if (start.length > 0 && !this.isOver) this.#feed(start);
+  }
+
+  /** There are no events in it. */
+  #refuse(): void {
+    if (this.endBody(true)) this.onBody("", false);
+  }
+
+  #feed(chunk: Buffer): void {
+    if (this.#reader?.feed(chunk) === false) this.#failTooLarge();
+    // A stream that has just brought the response is not waited for, and most have.
+    else if (this.isAwaited) this.aliveAtMs = wholeMs(this.context.clock.now());
+  }
+
+  /** Something is still expected of the answer. */
+  protected abstract get isAwaited(): boolean;
+
+  #finish(error: McpError | undefined): void {
+    if (this.#mode === "undecided" && error === undefined) this.#decide("other");
+    else if (this.#mode === "undecided" && this.isEventStream) this.#begin("events");
+    if (this.isOver) return;
+    if (this.#mode === "events") {
+      this.#reader?.finish();
+      if (this.endBody(false)) this.onStreamEnd(error);
+    } else if (this.#mode === "drain") this.endBody(false);
+    else if (error === undefined) this.#deliver(false);
+    else this.failBody(error, false);
+  }
+
+  #onLimit(): void {
+    if (this.#mode === "excerpt") this.#deliver(true);
+    else this.#failTooLarge();
+  }
+
+  #deliver(isCut: boolean): void {
+    const isMessage = this.#mode === "message";
+    const text = textOf(this.#takeBody());
+    if (!this.endBody(isCut)) return;
+    this.onBody(isCut ? text.slice(0, this.#limitBytes) : text, isMessage);
+  }
+
+  #takeBody(): Buffer {
+    const body = this.#joined();
+    this.#chunk = undefined;
+    this.#moreChunks = undefined;
+    return body;
+  }
+
+  #joined(): Buffer {
+    const first = this.#chunk ?? NO_BYTES;
+    const more = this.#moreChunks;
+    return more === undefined ? first : Buffer.concat([first, ...more]);
+  }
+
+  /** Since the request was written, answered, or its stream heard of, whole milliseconds. */
+  protected silentMs(): number {
+    return wholeMs(wholeMs(this.context.clock.now()) - this.aliveAtMs);
+  }
+
+  #failTooLarge(): void {
+    const { server, messageBytes } = this.context;
+    const error = new McpProtocolError(
+      `"${server}" sent a message larger than ${messageBytes} bytes; raise limits.messageBytes if it is to be accepted`,
+      { code: "LIMIT_EXCEEDED", server, method: this.rpcMethod, sent: "yes" },
+    );
+    this.failBody(error, true);
+  }
+
+  #codingError(what: string, cause?: unknown): McpProtocolError {
+    const { server, address } = this.context;
+    return new McpProtocolError(`"${server}" at ${address} ${what}`, {
+      server,
+      method: this.rpcMethod,
+      sent: "yes",
+      cause,
+    });
+  }
+}
+
+/** Cut to 32 bits, because a fraction would be an object. Wraps after 24 days, where differences stay right. */
+export function wholeMs(ms: number): number {
+  return ms | 0;
+}
+
+/** JSON.parse refuses the byte order mark that some servers put first. */
+function textOf(raw: Buffer): string {
+  const decoded = decodeUtf8(raw);
+  return decoded.charCodeAt(0) === BOM ? decoded.slice(1) : decoded;
+}
