@@ -145,6 +145,8 @@ export interface ListenEnd {
   readonly lastEventId: string | undefined;
   /** The server's last `retry:`, milliseconds. */
   readonly retryMs: number | undefined;
+  /** Events that came on the stream, those without data included. */
+  readonly eventCount?: number;
 }
 
 export type Transport = DuplexTransport | ExchangeTransport;

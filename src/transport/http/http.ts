@@ -108,8 +108,8 @@ class HttpTransport implements ExchangeTransport {
           if (name === undefined) deliverEvent(context, undefined, data);
         },
         onEnd(end) {
-          const { lastEventId, retryMs } = stream.reader;
-          options.onEnd({ ...describeEnd(end), lastEventId, retryMs });
+          const { lastEventId, retryMs, eventCount } = stream.reader;
+          options.onEnd({ ...describeEnd(end), lastEventId, retryMs, eventCount });
         },
       },
       options.headers,
