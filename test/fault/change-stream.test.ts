@@ -1,6 +1,7 @@
 // Change streams of the session era that are refused at first, that end at once, and that are held back.
 
 import { describe, expect, test } from "vitest";
+import { until } from "../support/processes.ts";
 import type { RequestContext, TestHttpServer } from "../support/http-server.ts";
 import {
   collect,
@@ -43,14 +44,15 @@ test.each([400, 401, 403, 404, 500])(
     clock.holds = isReopening;
     const pool = await connected(server, {}, { clock });
     const warnings = collect(pool, "warning");
-    await clock.untilHeld();
     expect(await pool.callTool("s__echo")).toEqual(textOf("{}"));
-    clock.release();
-    await server.until((one) => one.requestsOf("GET").length === 2);
-    await clock.untilHeld();
+    const untilOnceMore = (isSo: () => boolean): Promise<void> =>
+      until(() => {
+        clock.release();
+        return isSo();
+      }, "the stream to be tried again");
+    await untilOnceMore(() => server.requestsOf("GET").length >= 3);
     spoilt.isSpoilt = false;
-    clock.release();
-    await server.until(({ openStreams }) => openStreams === 1);
+    await untilOnceMore(() => server.openStreams === 1);
     const changed = nextEvent(pool, "tools.changed");
     server.options.tools = { echo: {}, fresh: {} };
     server.notifyToolsChanged();
@@ -68,14 +70,12 @@ test("ended at once, again and again: the lists are fetched once, and calls work
   clock.holds = isReopening;
   const pool = await connected(server, {}, { clock });
   const listed = server.requestsOf("tools/list").length;
-  for (let round = 2; round <= 5; round++) {
-    await clock.untilHeld();
+  await until(() => {
     clock.release();
-    await server.until((one) => one.requestsOf("GET").length === round);
-  }
+    return server.requestsOf("GET").length >= 5;
+  }, "the stream to be opened five times");
   expect(await pool.callTool("s__echo")).toEqual(textOf("{}"));
   expect(server.requestsOf("tools/list").length - listed).toBeLessThanOrEqual(1);
-  await clock.untilHeld();
   expect(pool.status()[0]?.quirks["stream-ends-at-once"]).toBeGreaterThan(0);
 });
 
