@@ -132,6 +132,8 @@ export interface ListenOptions {
   readonly lastEventId?: string | undefined;
   /** The stream is up. */
   onOpen(): void;
+  /** An event came that is more than a cursor. */
+  onEvent?(): void;
   /** The stream is over, or was never there. Called once, and never after `close()`. */
   onEnd(end: ListenEnd): void;
 }
@@ -145,8 +147,6 @@ export interface ListenEnd {
   readonly lastEventId: string | undefined;
   /** The server's last `retry:`, milliseconds. */
   readonly retryMs: number | undefined;
-  /** Events that came on the stream, those without data included. */
-  readonly eventCount?: number;
 }
 
 export type Transport = DuplexTransport | ExchangeTransport;

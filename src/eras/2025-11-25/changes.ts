@@ -69,6 +69,7 @@ type StreamState =
       readonly since: number;
       handle?: ExchangeHandle;
       openSince?: number;
+      hasEvent?: boolean;
       /** Until the head has been waited for long enough. */
       timer?: Timer;
     }
@@ -165,6 +166,9 @@ export class ChangeStream {
         this.#opened();
         this.#gaps.onOpen();
       },
+      onEvent: () => {
+        state.hasEvent = true;
+      },
       onEnd: (end) => {
         if (this.#state !== state) return;
         this.#clear(state);
@@ -175,16 +179,16 @@ export class ChangeStream {
         const openMs = clock.now() - openSince;
         // Held back until the end: an open stream that is passed on says nothing for longer.
         if (isLate && openMs < ONE_PIECE_MS) quirks.note("stream-held-back");
-        this.#onClosed(end, openMs);
+        this.#onClosed(end, openMs, state.hasEvent === true);
       },
     });
   }
 
   /** It was open, and has ended. */
-  #onClosed(end: ListenEnd, openMs: number): void {
+  #onClosed(end: ListenEnd, openMs: number, hasEvent: boolean): void {
     const { quirks } = this.#host;
     const broughtSomething =
-      (end.eventCount ?? 0) > 0 ||
+      hasEvent ||
       end.retryMs !== undefined ||
       (end.lastEventId !== undefined && end.lastEventId !== this.#lastEventId);
     if (openMs >= STABLE_MS) this.#backoff.reset();

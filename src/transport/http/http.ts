@@ -105,11 +105,12 @@ class HttpTransport implements ExchangeTransport {
       {
         onOpen: () => options.onOpen(),
         onEvent(name, data) {
+          options.onEvent?.();
           if (name === undefined) deliverEvent(context, undefined, data);
         },
         onEnd(end) {
-          const { lastEventId, retryMs, eventCount } = stream.reader;
-          options.onEnd({ ...describeEnd(end), lastEventId, retryMs, eventCount });
+          const { lastEventId, retryMs } = stream.reader;
+          options.onEnd({ ...describeEnd(end), lastEventId, retryMs });
         },
       },
       options.headers,

@@ -4,6 +4,11 @@ import type { ManualClock } from "../../../support/manual-clock.ts";
 import { FakeHttp, repairLog } from "../../fakes.ts";
 import { sessionOver } from "../harness.ts";
 
+interface Ending extends Partial<ListenEnd> {
+  /** An event came before. */
+  hasEvent?: boolean;
+}
+
 /** A session whose change stream always opens, and ends at once. */
 async function shortStreams(strict = false) {
   const transport = new FakeHttp();
@@ -14,7 +19,8 @@ async function shortStreams(strict = false) {
     capabilities: { tools: { listChanged: true } },
     quirks,
   });
-  const end = (given: Partial<ListenEnd> = {}): void =>
+  const end = ({ hasEvent = false, ...given }: Ending = {}): void => {
+    if (hasEvent) transport.listening.onEvent?.();
     transport.listening.onEnd({
       opened: true,
       error: undefined,
@@ -23,6 +29,7 @@ async function shortStreams(strict = false) {
       retryMs: undefined,
       ...given,
     });
+  };
   return { ...era, transport, end, quirks };
 }
 
@@ -48,9 +55,9 @@ test("streams that end as soon as they open are opened ever more rarely (3.16)",
   expect(clock.dueIn[0]).toBeLessThanOrEqual(2 * (waits[0] ?? 0));
 });
 
-test.each<[string, Partial<ListenEnd>]>([
+test.each<[string, Ending]>([
   ["a retry:", { retryMs: 3_000 }],
-  ["an event", { eventCount: 1 }],
+  ["an event", { hasEvent: true }],
   ["an event id", { lastEventId: "e" }],
 ])(
   "a server that ends each stream after %s, to be polled, is not given up (3.16)",
@@ -126,7 +133,7 @@ test("streams that bring something and end: the lists are fetched ever more rare
   const toldAt: number[] = [];
   events.onListChanged.mockImplementation(() => void toldAt.push(clock.now()));
   for (let n = 0; n < 100; n++) {
-    end({ eventCount: 1, retryMs: 1_000 });
+    end({ hasEvent: true, retryMs: 1_000 });
     await clock.run(soonest(clock));
   }
   const pauses = toldAt.slice(1).map((at, n) => at - (toldAt[n] ?? 0));
