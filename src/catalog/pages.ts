@@ -1,11 +1,12 @@
 // Walks a paginated list to its end, guarded against lists that have none.
 // https://modelcontextprotocol.io/specification/2026-07-28/server/utilities/pagination
 
-import { McpProtocolError, McpResponseError } from "../core/errors.ts";
+import { McpHttpError, McpProtocolError, McpResponseError } from "../core/errors.ts";
 import type { CallOptions } from "../connection/call.ts";
 import type { Connection } from "../connection/connection.ts";
 import { INVALID_PARAMS } from "../jsonrpc/messages.ts";
 import type { CacheableMethod } from "./cache-entry.ts";
+import { readItems, stepAfter } from "./list-page.ts";
 import type { CacheMode, ResponseCache } from "./response-cache.ts";
 
 /** For lists and reads. */
@@ -55,7 +56,7 @@ export async function askCached(
  * All items of a list.
  *
  * @param key the property of each page that holds its items
- * @throws {McpProtocolError} on a repeated cursor, more than `limits.pages` pages, or a page without items.
+ * @throws {McpProtocolError} on a circle of cursors, more than `limits.pages` pages, or a page without a list.
  */
 export async function listAll<T>(
   source: CachedSource,
@@ -80,17 +81,25 @@ export async function listAll<T>(
 /** The server no longer knows a cursor that it gave. */
 class StaleCursor extends Error {}
 
+type Cursor = string | number;
+
 async function walk<T>(
   source: CachedSource,
   method: CacheableMethod,
   key: string,
   options: CachedCallOptions,
 ): Promise<T[]> {
-  const { name, limits } = source.connection.server;
+  const { connection } = source;
+  const { server, quirks } = connection;
+  const { name, limits } = server;
+  const { strict } = quirks;
+  const isStateless = connection.description?.era === "stateless";
   const rest = withoutId(options);
-  const items: T[] = [];
-  const seen = new Set<string>();
-  let cursor: string | undefined;
+  const items = new Gathered();
+  const followed = new Set<Cursor>();
+  let cursor: Cursor | undefined;
+  let askedInRow = 0;
+  let isTrial = false;
   for (let page = 1; ; page++) {
     if (page > limits.pages) {
       throw limit(
@@ -100,38 +109,99 @@ async function walk<T>(
       );
     }
     const params = cursor === undefined ? {} : { cursor };
-    const result = (await askCached(
-      source,
-      method,
-      cursor,
-      params,
-      page === 1 ? options : rest,
-    ).catch((error: unknown) => {
+    const part = cursor === undefined ? undefined : String(cursor);
+    let result: { [key: string]: unknown };
+    try {
+      const answer = await askCached(source, method, part, params, page === 1 ? options : rest);
+      result = answer as { [key: string]: unknown };
+    } catch (error) {
+      if (isTrial && isRefusal(error)) {
+        quirks.repair("empty-cursor", method);
+        return items.all as T[];
+      }
       const isStale = error instanceof McpResponseError && error.rpcCode === INVALID_PARAMS;
       throw cursor !== undefined && isStale ? new StaleCursor("", { cause: error }) : error;
-    })) as { [key: string]: unknown };
-    const pageItems = result[key];
-    if (!Array.isArray(pageItems)) {
+    }
+    const found = readItems(result, key);
+    const isOdd = found?.odd !== undefined;
+    if (found === undefined || (isOdd && !quirks.repair("list-not-array", found.odd))) {
       throw new McpProtocolError(`server "${name}" answered ${method} without an array "${key}"`, {
         server: name,
         method,
         sent: "yes",
       });
     }
-    for (const item of pageItems) items.push(item as T);
+    const listed = found.items;
+    const newCount = items.add(listed, strict);
+    if (isTrial && newCount === 0) {
+      quirks.repair("empty-cursor", method);
+      return items.all as T[];
+    }
+    if (newCount < listed.length) quirks.repair("item-on-two-pages", method);
     const next = result["nextCursor"];
-    // Only an absent cursor ends the list: an empty string is a cursor (8.27).
-    if (next === undefined || next === null) return items;
-    if (typeof next !== "string" || seen.has(next)) {
+    const { step, quirk } = stepAfter({
+      next,
+      cursor,
+      wasFollowed: followed.has(next as Cursor),
+      askedInRow,
+      itemCount: listed.length,
+      newCount,
+      page,
+      isStateless,
+      strict,
+    });
+    if (quirk !== undefined) quirks.repair(quirk, method);
+    if (step === "end") return items.all as T[];
+    if (step === "endless") {
       throw limit(
         name,
         method,
         `server "${name}" repeats a cursor of ${method}: its list has no end`,
       );
     }
-    seen.add(next);
-    cursor = next;
+    askedInRow = next === cursor ? askedInRow + 1 : 1;
+    cursor = next as Cursor;
+    followed.add(cursor);
+    isTrial = step === "try";
   }
+}
+
+/** The items of all pages; one that an earlier page had is not taken again. */
+class Gathered {
+  readonly all: unknown[] = [];
+  /** The items as text, from the second page on. */
+  #known: Set<string> | undefined;
+  #pageCount = 0;
+
+  /** Gives how many of them no page before had. */
+  add(items: readonly unknown[], keepsTwins: boolean): number {
+    this.#pageCount += 1;
+    if (this.#pageCount === 1 || keepsTwins) {
+      for (const item of items) this.all.push(item);
+      return items.length;
+    }
+    const known = (this.#known ??= new Set(this.all.map(textOf)));
+    // Within one page twins are left to those who know what makes an item itself.
+    const added = items.filter((item) => !known.has(textOf(item)));
+    for (const item of added) {
+      known.add(textOf(item));
+      this.all.push(item);
+    }
+    return added.length;
+  }
+}
+
+function textOf(item: unknown): string {
+  return JSON.stringify(item) ?? "";
+}
+
+/** The server answered, and said no. */
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof McpResponseError ||
+    error instanceof McpHttpError ||
+    error instanceof McpProtocolError
+  );
 }
 
 /** The caller's id is for the first request: no id is used twice (1.3). */

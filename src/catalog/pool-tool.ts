@@ -1,6 +1,7 @@
 // One server's tools as the pool shows them.
 
 import picomatch from "picomatch";
+import type { Quirks } from "../jsonrpc/quirks.ts";
 import type { JsonObject, Prompt, Resource, ResourceTemplate, Tool } from "../spec/types.ts";
 import { toPoolName } from "./names.ts";
 
@@ -57,6 +58,7 @@ export function toPoolTools(
   server: string,
   listed: readonly Tool[],
   rules: ToolRules,
+  quirks: Quirks,
   onWarning: (message: string) => void,
 ): PoolTool[] {
   const isShown = toolFilter(rules);
@@ -68,7 +70,7 @@ export function toPoolTools(
   const byName = new Map<string, PoolTool>();
   for (const tool of listed) {
     if (typeof tool?.name !== "string") {
-      onWarning("a tool without a name was left out");
+      quirks.note("tool-without-name");
       continue;
     }
     if (!isShown(tool.name)) continue;
@@ -79,27 +81,19 @@ export function toPoolTools(
     const name = toPoolName(server, tool.name);
     const twin = byName.get(name);
     if (twin !== undefined) {
-      onWarning(
-        twin.tool.name === tool.name
-          ? `tool "${name}" is listed twice: the first was kept`
-          : `two tools would both be called "${name}": the first was kept`,
-      );
+      if (twin.tool.name === tool.name) quirks.note("tool-listed-twice", `"${name}"`);
+      else onWarning(`two tools would both be called "${name}": the first was kept`);
       continue;
     }
-    byName.set(name, toPoolTool(server, name, tool, onWarning));
+    byName.set(name, toPoolTool(server, name, tool, quirks));
   }
   return [...byName.values()];
 }
 
-function toPoolTool(
-  server: string,
-  name: string,
-  tool: Tool,
-  onWarning: (message: string) => void,
-): PoolTool {
+function toPoolTool(server: string, name: string, tool: Tool, quirks: Quirks): PoolTool {
   let parameters = tool.inputSchema as JsonObject | undefined;
   if (typeof parameters !== "object" || parameters === null || Array.isArray(parameters)) {
-    onWarning(`tool "${name}" has no input schema: it is shown as taking any object`);
+    quirks.note("tool-without-schema", `"${name}"`);
     parameters = { type: "object" };
   }
   const description = typeof tool.description === "string" ? tool.description : "";

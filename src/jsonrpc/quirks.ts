@@ -46,7 +46,24 @@ export type QuirkCode =
   | "answer-on-change-stream"
   | "answer-in-post-body"
   | "foreign-answer"
-  | "loopback-name";
+  | "loopback-name"
+  | "empty-cursor"
+  | "cursor-not-string"
+  | "cursor-repeated"
+  | "list-not-array"
+  | "item-on-two-pages"
+  | "tool-listed-twice"
+  | "tool-without-name"
+  | "tool-without-schema"
+  | "resource-incomplete"
+  | "template-incomplete"
+  | "prompt-incomplete"
+  | "list-not-found"
+  | "undeclared-capability"
+  | "list-late"
+  | "stream-refused"
+  | "stream-ends-at-once"
+  | "stream-held-back";
 
 /** Every deviation that the pool repairs or reports. */
 export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
@@ -200,6 +217,75 @@ export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
   "loopback-name": {
     server: "names itself by another of localhost, 127.0.0.1 and ::1 than the URL in use",
     pool: "takes them for one origin and keeps to the URL in use",
+  },
+  "empty-cursor": {
+    server: "gives an empty nextCursor with the last page of a list",
+    pool: "asks for one more page, and ends the list if that brings nothing new",
+  },
+  "cursor-not-string": {
+    server: "gives a nextCursor that is not a string",
+    pool: "sends a number back as it came, and takes anything else for the end of the list",
+  },
+  "cursor-repeated": {
+    server: "names the last page of a list as the page that follows it",
+    pool: "ends the list there",
+  },
+  "list-not-array": {
+    server: "answers a list request without an array of items",
+    pool: "takes null or nothing for an empty list, and an object for the items in it",
+  },
+  "item-on-two-pages": {
+    server: "lists the same item on several pages",
+    pool: "takes it once",
+  },
+  "tool-listed-twice": {
+    server: "lists a tool again that it has listed",
+    pool: "shows the first of a tool that is listed twice",
+  },
+  "tool-without-name": {
+    server: "lists a tool without a name",
+    pool: "leaves it out and shows the others",
+  },
+  "tool-without-schema": {
+    server: "lists a tool whose input it does not describe",
+    pool: "shows a tool without a schema as taking any object",
+  },
+  "resource-incomplete": {
+    server: "lists resources without a URI or a name",
+    pool: "shows the others: these are left out",
+  },
+  "template-incomplete": {
+    server: "lists resource templates without a URI template or a name",
+    pool: "shows the others: these are left out",
+  },
+  "prompt-incomplete": {
+    server: "lists prompts without a name",
+    pool: "shows the others: these are left out",
+  },
+  "list-not-found": {
+    server: "declares a capability and does not know the method that lists it",
+    pool: "takes the list for empty",
+  },
+  "undeclared-capability": {
+    server: "offers a capability that it did not declare",
+    pool: "asks for it all the same",
+  },
+  "list-late": {
+    server: "does not list its tools until some time after the handshake",
+    pool: "looks again a few times",
+  },
+  "stream-refused": {
+    server: "refuses the GET of the change stream with another status than 405",
+    pool: "tries a few times and then does without: changes are seen after a reconnect",
+  },
+  "stream-ends-at-once": {
+    server: "ends the change stream as soon as it is open, without an event",
+    pool: "opens it ever more rarely, and fetches lists once instead of every time",
+  },
+  "stream-held-back": {
+    server:
+      "does not let the head of the change stream through: a proxy in between buffers it (nginx needs proxy_buffering off, or the header X-Accel-Buffering: no from the server), or the server sends its headers with its first event",
+    pool: "connects without waiting for the stream, and hears of changes late or never",
   },
 };
 

@@ -136,6 +136,8 @@ export interface ListenOptions {
   readonly lastEventId?: string | undefined;
   /** The stream is up. */
   onOpen(): void;
+  /** An event came that is more than a cursor. */
+  onEvent?(): void;
   /** The stream is over, or was never there. Called once, and never after `close()`. */
   onEnd(end: ListenEnd): void;
 }

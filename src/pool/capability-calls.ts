@@ -1,4 +1,5 @@
-// Requests that a server must have declared: asked only then (checklist 2.12), and their answers checked.
+// Requests that a server must have declared, or offer all the same: asked only then (checklist 2.12), and their answers
+// checked.
 
 import { askCached } from "../catalog/pages.ts";
 import type { CachedCallOptions } from "../catalog/pages.ts";
@@ -11,6 +12,7 @@ import type {
   CompletionReference,
   GetPromptResult,
   ReadResourceResult,
+  ServerCapabilities,
 } from "../spec/types.ts";
 import { checkCompletion } from "./call-options.ts";
 import type { Listings } from "./listings.ts";
@@ -31,8 +33,12 @@ export class CapabilityCalls {
     options: CachedCallOptions,
   ): Promise<ReadResourceResult> {
     const member = this.#members.get(name);
-    const { connection } = member;
-    await connection.requireCapability("resources", (has) => has.resources != null, options);
+    const { connection, lists } = member;
+    const isListed =
+      lists.isOffered("resources/list") || lists.isOffered("resources/templates/list");
+    const has = (capabilities: ServerCapabilities): boolean =>
+      isListed || capabilities.resources != null;
+    await connection.requireCapability("resources", has, options);
     const result = await askCached(member, "resources/read", uri, { uri }, options);
     return result as ReadResourceResult;
   }
@@ -43,8 +49,10 @@ export class CapabilityCalls {
     options: CallOptions,
   ): Promise<GetPromptResult> {
     const { member, prompt } = await this.#listings.resolvePrompt(name, options);
-    const { connection } = member;
-    await connection.requireCapability("prompts", (has) => has.prompts != null, options);
+    const { connection, lists } = member;
+    const has = (capabilities: ServerCapabilities): boolean =>
+      lists.isOffered("prompts/list") || capabilities.prompts != null;
+    await connection.requireCapability("prompts", has, options);
     const params = args === undefined ? { name: prompt } : { name: prompt, arguments: args };
     return (await connection.request("prompts/get", params, options)) as GetPromptResult;
   }

@@ -1,7 +1,6 @@
 // Lists over one server, or over all that can be asked.
 
 import { isHashed, splitToolName, toPoolName } from "../catalog/names.ts";
-import { listAll } from "../catalog/pages.ts";
 import type { CachedCallOptions } from "../catalog/pages.ts";
 import type {
   PoolPrompt,
@@ -11,7 +10,8 @@ import type {
 } from "../catalog/pool-tool.ts";
 import type { CallOptions } from "../connection/call.ts";
 import { McpConfigError } from "../core/errors.ts";
-import type { Prompt, Resource, ResourceTemplate, ServerCapabilities } from "../spec/types.ts";
+import type { QuirkCode } from "../jsonrpc/quirks.ts";
+import type { Prompt, Resource, ResourceTemplate } from "../spec/types.ts";
 import type { Member } from "./member.ts";
 import type { Members } from "./members.ts";
 
@@ -37,9 +37,8 @@ export class Listings {
 
   resources(name: string | undefined, options: CachedCallOptions): Promise<PoolResource[]> {
     return this.#over(name, options, async (member) => {
-      if (!(await offers(member, "resources", options))) return [];
-      const items = await listAll<Resource>(member, "resources/list", "resources", options);
-      return this.#usable(member, "resource", items, ["uri", "name"]).map((resource) => {
+      const items = await listed<Resource>(member, "resources/list", name, options);
+      return this.#usable(member, "resource-incomplete", items, ["uri", "name"]).map((resource) => {
         return { uri: resource.uri, name: resource.name, server: member.name, resource };
       });
     });
@@ -47,14 +46,13 @@ export class Listings {
 
   templates(name: string | undefined, options: CachedCallOptions): Promise<PoolResourceTemplate[]> {
     return this.#over(name, options, async (member) => {
-      if (!(await offers(member, "resources", options))) return [];
-      const items = await listAll<ResourceTemplate>(
+      const items = await listed<ResourceTemplate>(
         member,
         "resources/templates/list",
-        "resourceTemplates",
+        name,
         options,
       );
-      return this.#usable(member, "resource template", items, ["uriTemplate", "name"]).map(
+      return this.#usable(member, "template-incomplete", items, ["uriTemplate", "name"]).map(
         (template) => {
           const { uriTemplate } = template;
           return { uriTemplate, name: template.name, server: member.name, template };
@@ -65,12 +63,11 @@ export class Listings {
 
   prompts(name: string | undefined, options: CachedCallOptions): Promise<PoolPrompt[]> {
     return this.#over(name, options, async (member) => {
-      if (!(await offers(member, "prompts", options))) return [];
-      const items = await listAll<Prompt>(member, "prompts/list", "prompts", options);
-      return this.#usable(member, "prompt", items, ["name"]).map((prompt) => {
+      const items = await listed<Prompt>(member, "prompts/list", name, options);
+      return this.#usable(member, "prompt-incomplete", items, ["name"]).map((prompt) => {
         const poolName = toPoolName(member.name, prompt.name);
         if (isHashed(poolName)) this.#promptNames.set(poolName, prompt.name);
-        const description = prompt.description ?? "";
+        const description = typeof prompt.description === "string" ? prompt.description : "";
         return { name: poolName, description, server: member.name, prompt };
       });
     });
@@ -100,16 +97,13 @@ export class Listings {
   /** What lacks what it must have is left out and reported; the rest is not affected. */
   #usable<T extends object>(
     member: Member,
-    what: string,
+    quirk: QuirkCode,
     items: readonly T[],
     required: readonly (keyof T)[],
   ): T[] {
     const usable = items.filter((item) => required.every((key) => typeof item?.[key] === "string"));
-    if (usable.length < items.length) {
-      member.warn(
-        `${items.length - usable.length} × a ${what} without ${required.join(" or ")}: left out`,
-      );
-    }
+    const leftOut = items.length - usable.length;
+    if (leftOut > 0) member.connection.quirks.note(quirk, `${leftOut} of ${items.length}`);
     return usable;
   }
 
@@ -151,12 +145,21 @@ export class Listings {
   }
 }
 
-/** Whether the server declared it: what it did not, is not asked of it (checklist 2.12). */
-async function offers(
+const CAPABILITIES = {
+  "resources/list": "resources",
+  "resources/templates/list": "resources",
+  "prompts/list": "prompts",
+} as const;
+
+/** A list that a server did not declare is asked for only if the caller asks this server `name`, and no other. */
+async function listed<T>(
   member: Member,
-  capability: keyof ServerCapabilities,
-  options: CallOptions,
-): Promise<boolean> {
+  method: keyof typeof CAPABILITIES,
+  name: string | undefined,
+  options: CachedCallOptions,
+): Promise<T[]> {
   const { capabilities } = await member.connection.ready(options);
-  return capabilities[capability] != null;
+  const isDeclared = capabilities[CAPABILITIES[method]] != null;
+  if (isDeclared) return member.lists.declared<T>(method, options);
+  return name === undefined ? [] : member.lists.undeclared<T>(method, options);
 }

@@ -2,7 +2,6 @@
 
 import type { Catalog } from "../catalog/catalog.ts";
 import { Coalesced } from "../catalog/coalesce.ts";
-import { listAll } from "../catalog/pages.ts";
 import { Pins } from "../catalog/pins.ts";
 import type { PinStore, WithheldTool } from "../catalog/pins.ts";
 import type { CachedCallOptions, CachedSource } from "../catalog/pages.ts";
@@ -20,10 +19,13 @@ import type { Clock } from "../core/clock.ts";
 import type { SleepWatch } from "../core/sleep-watch.ts";
 import { McpClosedError, McpConfigError, McpError, McpTimeoutError } from "../core/errors.ts";
 import { withLimit } from "../core/limit.ts";
+import type { ListKind } from "../eras/era.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
 import type { QuirkCode } from "../jsonrpc/quirks.ts";
 import type { Tool } from "../spec/types.ts";
 import type { PoolEvent, PoolEvents } from "./events.ts";
+import { LaterLooks } from "./later-looks.ts";
+import { OfferedLists } from "./offered-lists.ts";
 import type { ServerStatus } from "./status.ts";
 
 export interface MemberDependencies extends Omit<ConnectorDependencies, "quirks"> {
@@ -45,12 +47,15 @@ export class Member implements CachedSource {
   readonly cache: ResponseCache;
   /** What the user has installed for what this server asks. */
   readonly handlers: ClientHandlers;
+  readonly lists: OfferedLists = new OfferedLists(this);
   readonly #clock: Clock;
   readonly #catalog: Catalog;
   readonly #emit: MemberDependencies["emit"];
   readonly #onRemoved: MemberDependencies["onRemoved"];
   readonly #refreshing: Coalesced<void>;
   readonly #pins: Pins | undefined;
+  /** Absent with `strict`. */
+  readonly #looks: LaterLooks | undefined;
   /** With pins: as the server listed them last, withheld ones included. */
   #listed: readonly PoolTool[] = [];
   /** The refresh that the last new session began; `undefined` before the first. */
@@ -77,6 +82,7 @@ export class Member implements CachedSource {
       onSession: (renewed) => this.#onSession(renewed),
       onListChanged: (kind) => {
         this.cache.listChanged(server, kind);
+        this.#reconsider(kind);
         if (kind === "tools") this.#refreshQuietly();
         else this.#emit(`${kind}.changed`, { server: name });
       },
@@ -94,6 +100,17 @@ export class Member implements CachedSource {
         // A change that was reported meanwhile could not be asked about.
         this.#refreshQuietly();
       },
+    });
+    if (server.strict) return;
+    this.#looks = new LaterLooks({
+      clock: this.#clock,
+      look: () => this.#lookLater(),
+      onFound: () => this.connection.quirks.repair("list-late"),
+      onGivenUp: (cause, count) =>
+        this.warn(
+          `the tools could not be listed in ${count} attempts: the next one is made when somebody needs them`,
+          cause,
+        ),
     });
   }
 
@@ -117,6 +134,19 @@ export class Member implements CachedSource {
     await this.connection.ready(options);
     await this.#untilLoaded(left());
     return left();
+  }
+
+  /**
+   * Looks for a tool that the catalogue does not have, in at most `limitMs`: its server may have loaded it since.
+   * Does nothing if the server was asked a moment ago, or has no tools. Rejects with the signal's reason only.
+   */
+  async lookAgain(signal: AbortSignal | undefined, limitMs: number): Promise<void> {
+    if (this.#looks === undefined || this.lists.isRefused("tools/list")) return;
+    const looking = this.#looks.lookNow();
+    const onLimit = (): Error => new Error("nobody waits any longer");
+    await withLimit({ clock: this.#clock, limitMs, onLimit, signal }, () => looking).catch(() => {
+      signal?.throwIfAborted();
+    });
   }
 
   /** From the server, or as it last said, if that still holds by its own word; the catalogue follows. */
@@ -147,6 +177,7 @@ export class Member implements CachedSource {
   /** Its tools are gone at once; its calls in flight have `drainMs`. */
   async close(drainMs: number): Promise<void> {
     this.#isClosed = true;
+    this.#looks?.stop();
     const difference = this.#catalog.removeServer(this.name);
     if (difference !== undefined) this.#emit("tools.changed", { server: this.name, ...difference });
     await this.connection.close(drainMs);
@@ -182,6 +213,7 @@ export class Member implements CachedSource {
         return;
       case "failed":
       case "auth-required":
+        this.#looks?.stop();
         this.#setTools([]);
         if (error !== undefined) this.#emit(`server.${next}`, { server, error });
         return;
@@ -207,6 +239,7 @@ export class Member implements CachedSource {
   }
 
   #onSession(renewed: boolean): void {
+    this.#looks?.onSession();
     if (renewed) {
       this.cache.missed(this.server);
       this.#emit("server.reconnected", { server: this.name, reason: "session-lost" });
@@ -215,8 +248,15 @@ export class Member implements CachedSource {
     void this.#load();
   }
 
+  /** The server told of a list: that it was not there is not certain any more. */
+  #reconsider(kind: ListKind): void {
+    if (kind === "tools") this.#looks?.onChange();
+    this.lists.reconsider(`${kind}/list`);
+    if (kind === "resources") this.lists.reconsider("resources/templates/list");
+  }
+
   /** Loads the tools; a failure is a warning, and the next one who needs them has them loaded again. */
-  #load(): Promise<void> {
+  #load(isQuiet = false): Promise<void> {
     const loading = this.#refreshing.run();
     this.#loading = loading;
     loading.catch((cause: unknown) => {
@@ -224,9 +264,14 @@ export class Member implements CachedSource {
       if (cause instanceof McpError && !(cause instanceof McpClosedError)) {
         this.connection.noteError(cause);
       }
-      this.#warnUnlessClosed(cause);
+      this.#onUnlisted(cause, isQuiet);
     });
     return loading;
+  }
+
+  /** Once more, without a word if it fails again. */
+  async #lookLater(): Promise<void> {
+    if (!this.#isClosed && this.connection.state === "ready") await this.#load(true);
   }
 
   /** Waits for the tools, inside the caller's limits. */
@@ -245,22 +290,27 @@ export class Member implements CachedSource {
   }
 
   #refreshQuietly(): void {
-    this.#refreshing.run().catch((cause: unknown) => this.#warnUnlessClosed(cause));
+    this.#refreshing.run().catch((cause: unknown) => this.#onUnlisted(cause, false));
   }
 
-  #warnUnlessClosed(cause: unknown): void {
-    if (!(cause instanceof McpClosedError)) this.warn("the tools could not be listed", cause);
+  #onUnlisted(cause: unknown, isQuiet: boolean): void {
+    if (this.#isClosed || cause instanceof McpClosedError) return;
+    if (!isQuiet) this.warn("the tools could not be listed", cause);
+    this.#looks?.onFailed(cause);
   }
 
   async #fetchTools(options: CachedCallOptions): Promise<readonly PoolTool[]> {
     const { capabilities } = await this.connection.ready(options);
-    const listed =
-      capabilities.tools === undefined
-        ? []
-        : await listAll<Tool>(this, "tools/list", "tools", options);
+    const asked = this.#looks?.onAsk() ?? 0;
+    const isDeclared = capabilities.tools !== undefined;
+    const listed = isDeclared
+      ? await this.lists.declared<Tool>("tools/list", options)
+      : await this.lists.undeclared<Tool>("tools/list", options);
+    this.#looks?.onListed(asked, listed.length, isDeclared);
     const { tools, limits } = this.server;
     const rules = { ...tools, maxCount: limits.tools };
-    const shown = toPoolTools(this.name, listed, rules, (message) => this.warn(message));
+    const { quirks } = this.connection;
+    const shown = toPoolTools(this.name, listed, rules, quirks, (message) => this.warn(message));
     // Without pins in the same turn: the catalogue is up to date when the answer is there.
     if (this.#pins === undefined) this.#setTools(shown);
     else {

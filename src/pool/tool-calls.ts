@@ -24,6 +24,9 @@ import type { ToolCallOptions } from "./call-options.ts";
 import { finishedTask, RemoteTask } from "./tool-task.ts";
 import type { ToolTask } from "./tool-task.ts";
 
+/** How long a call for a missing tool waits for another look at its server, milliseconds. */
+const LOOK_MS = 5_000;
+
 export class ToolCalls {
   readonly #members: Members;
   readonly #catalog: Catalog;
@@ -150,9 +153,11 @@ export class ToolCalls {
       const left = await this.#members.get(member.name).loaded(options);
       const tool = this.#catalog.find(name);
       if (tool !== undefined) return [tool, left];
+      const later = await this.#lookAgain(name, member, left);
+      if (later !== undefined) return later;
     }
     const nearMatches = this.#catalog.nearMatches(name);
-    const isWithheld = member?.withheldTools.some((tool) => tool.name === name) === true;
+    const isWithheld = member !== undefined && isWithheldBy(member, name);
     const hint = isWithheld
       ? "its definition is not the one that was accepted: look at withheldTools, then acceptTool"
       : nearMatches.length > 0
@@ -164,6 +169,22 @@ export class ToolCalls {
       `no tool ${JSON.stringify(excerpt(name, 100))} in the pool; ${hint}`,
       { server: member?.name, method: "tools/call", tool: name, nearMatches },
     );
+  }
+
+  /** For a tool that was not in the server's list: the server may have loaded it since. */
+  async #lookAgain(
+    name: string,
+    member: Member,
+    options: CallOptions,
+  ): Promise<[PoolTool, CallOptions] | undefined> {
+    if (isWithheldBy(member, name)) return undefined;
+    const { signal, totalTimeoutMs = member.server.timeouts.totalTimeoutMs } = options;
+    const startedAt = this.#clock.now();
+    await member.lookAgain(signal, Math.min(totalTimeoutMs, LOOK_MS));
+    const tool = this.#catalog.find(name);
+    if (tool === undefined) return undefined;
+    const leftMs = Math.max(1, startedAt + totalTimeoutMs - this.#clock.now());
+    return [tool, { ...options, totalTimeoutMs: leftMs }];
   }
 
   async #checkOutput(
@@ -182,6 +203,10 @@ export class ToolCalls {
       { server: member.name, method: "tools/call", sent: "yes" },
     );
   }
+}
+
+function isWithheldBy(member: Member, name: string): boolean {
+  return member.withheldTools.some((tool) => tool.name === name);
 }
 
 /** A pool that closes does not wait for tasks: they go on, and can be found again. */

@@ -8,7 +8,14 @@ import type { RequestId } from "../../jsonrpc/messages.ts";
 import { NO_LIMITS } from "../../jsonrpc/running-call.ts";
 import { Backoff } from "../../resilience/backoff.ts";
 import type { ServerCapabilities } from "../../spec/types.ts";
-import { MAX_FAILURES, OPENING_MS, REOPEN, STABLE_MS } from "../change-pace.ts";
+import {
+  GapReports,
+  MAX_FAILURES,
+  OPENING_MS,
+  REOPEN,
+  STABLE_MS,
+  VAIN_IN_ROW,
+} from "../change-pace.ts";
 import type { EraHost } from "../era.ts";
 import {
   filterFor,
@@ -31,6 +38,8 @@ interface Listening {
   readonly abort: AbortController;
   readonly ackTimer: Timer;
   openSince: number;
+  /** Something else than the acknowledgement came on it. */
+  isHeard: boolean;
   /** Resources whose changes the server has agreed to report. */
   granted: readonly string[];
   isOver: boolean;
@@ -68,15 +77,19 @@ export class ChangeSubscription {
   #pause: Timer | undefined;
   #isScheduled = false;
   #isClosed = false;
-  #hasGap = false;
+  readonly #gaps: GapReports;
   #everAcknowledged = false;
-  /** Attempts in a row that were not acknowledged. */
+  /** Attempts in a row that were not acknowledged, or ended at once without anything. */
   #failures = 0;
+  /** Streams in a row that ended at once without anything. */
+  #vainInRow = 0;
   #opened: () => void = () => {};
 
   constructor(options: ChangeSubscriptionOptions) {
     this.#options = options;
     this.#backoff = new Backoff(REOPEN, options.host.clock);
+    const { clock, quirks } = options.host;
+    this.#gaps = new GapReports({ clock, isEager: quirks.strict, report: options.onMissed });
   }
 
   /** Resolves when the stream is acknowledged or refused, at the latest after {@link OPENING_MS}. */
@@ -86,7 +99,7 @@ export class ChangeSubscription {
     return new Promise((resolve) => {
       const timer = clock.setTimer(() => {
         // What happens before the server listens to us is not told.
-        this.#hasGap = true;
+        this.#gaps.onGap();
         resolve();
       }, OPENING_MS);
       this.#opened = () => {
@@ -101,7 +114,7 @@ export class ChangeSubscription {
   resume(): void {
     const isAlive = this.#current ?? this.#next;
     if (this.#isClosed || isAlive !== undefined || isEmpty(this.#filter())) return;
-    this.#hasGap = true;
+    this.#gaps.onGap();
     this.#failures = 0;
     this.#backoff.reset();
     this.#start();
@@ -133,6 +146,7 @@ export class ChangeSubscription {
     this.#isClosed = true;
     this.#cancelled?.abort();
     this.#clearPause();
+    this.#gaps.stop();
     for (const listening of [this.#current, this.#next]) {
       if (listening !== undefined) this.#stop(listening);
     }
@@ -159,7 +173,6 @@ export class ChangeSubscription {
     const replaced = this.#current;
     this.#current = listening;
     this.#next = undefined;
-    this.#failures = 0;
     this.#everAcknowledged = true;
     if (replaced !== undefined) {
       this.#replacedId = replaced.id;
@@ -172,10 +185,14 @@ export class ChangeSubscription {
       events.onWarning(`the server will not report changes of ${excerpt(left.join(", "), 300)}`);
     this.#settleAcknowledged(listening);
     this.#opened();
-    if (this.#hasGap) {
-      this.#hasGap = false;
-      this.#options.onMissed();
-    }
+    this.#gaps.onOpen();
+  }
+
+  /** A notification came on one of our streams. */
+  onHeard(): void {
+    if (this.#current === undefined) return;
+    this.#current.isHeard = true;
+    this.#failures = 0;
   }
 
   /** The server takes a stream down (8.34). A result for it may still come, and means the same. */
@@ -237,6 +254,7 @@ export class ChangeSubscription {
         this.#onEnd(listening, error);
       }, ACK_MS),
       openSince: Infinity,
+      isHeard: false,
       granted: [],
       isOver: false,
     };
@@ -285,10 +303,9 @@ export class ChangeSubscription {
       this.#opened();
       return events.onSessionLost(error);
     }
-    if (this.#current === undefined) this.#hasGap = true;
-    if (wasCurrent) {
-      if (clock.now() - listening.openSince >= STABLE_MS) this.#backoff.reset();
-    } else this.#failures += 1;
+    if (this.#current === undefined) this.#gaps.onGap();
+    if (wasCurrent) this.#onCurrentLost(listening);
+    else this.#failures += 1;
     if (!isPassing(error) || this.#failures >= MAX_FAILURES) return this.#giveUp(error);
     this.#opened();
     // One that takes its place is on its way already.
@@ -296,6 +313,17 @@ export class ChangeSubscription {
     this.#clearPause();
     const waitMs = Math.max(this.#backoff.next(), retryAfterOf(error));
     this.#pause = clock.setTimer(() => this.#start(), waitMs, true);
+  }
+
+  #onCurrentLost({ openSince, isHeard }: Listening): void {
+    const { clock, quirks } = this.#options.host;
+    const openMs = clock.now() - openSince;
+    this.#gaps.onEnd(openMs, isHeard);
+    if (openMs >= STABLE_MS) this.#backoff.reset();
+    const isVain = openMs < STABLE_MS && !isHeard && !quirks.strict;
+    this.#vainInRow = isVain ? this.#vainInRow + 1 : 0;
+    if (this.#vainInRow >= VAIN_IN_ROW) quirks.repair("stream-ends-at-once");
+    this.#failures = isVain ? this.#failures + 1 : 0;
   }
 
   /** The server wants no more of it: left alone until there is a reason (8.34). */

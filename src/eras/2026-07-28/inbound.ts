@@ -24,7 +24,10 @@ export function createInbound(
   /** Whether it came for one of our subscriptions: by its tag, or, untagged, by the stream it came on (8.32). */
   function isOurs(method: string, params: object, streamId: RequestId | undefined): boolean {
     const tag = (params as { _meta?: { [key: string]: unknown } })._meta?.[SUBSCRIPTION_ID];
-    if (changes.has(tag === undefined ? streamId : tag)) return true;
+    if (changes.has(tag === undefined ? streamId : tag)) {
+      changes.onHeard();
+      return true;
+    }
     if (!hasWarned) events.onWarning(`${method} came for no subscription: ignored`);
     hasWarned = true;
     return false;

@@ -106,6 +106,7 @@ class HttpTransport implements ExchangeTransport {
         isChangeStream: true,
         onOpen: () => options.onOpen(),
         onEvent(name, data) {
+          options.onEvent?.();
           if (name === undefined) deliverEvent(context, undefined, data);
         },
         onEnd(end) {

@@ -205,7 +205,8 @@ describe("fault 35: the change stream drops, session era", () => {
       // The lists that are fetched then are waited for without being held.
       clock.holds = () => false;
       clock.release();
-      await server.until((one) => one.requestsOf("tools/list").length === round + 1);
+      await server.until((one) => one.requestsOf("GET").length === round + 1);
+      await server.until(({ openStreams }) => openStreams === 1);
       await untilQuiet(clock, pool);
       clock.holds = (delayMs) => !usual.has(delayMs);
     }

@@ -3,6 +3,7 @@ import { Catalog } from "../../../src/catalog/catalog.ts";
 import { toPoolTools } from "../../../src/catalog/pool-tool.ts";
 import type { PoolTool } from "../../../src/catalog/pool-tool.ts";
 import type { Tool } from "../../../src/spec/types.ts";
+import { repairLog } from "../fakes.ts";
 
 const tool = (name: string, extra: object = {}): Tool => ({
   name,
@@ -14,6 +15,7 @@ const tools = (server: string, ...list: (string | Tool)[]): PoolTool[] =>
     server,
     list.map((one) => (typeof one === "string" ? tool(one) : one)),
     { maxCount: 100 },
+    repairLog(),
     () => {},
   );
 const names = (list: readonly PoolTool[] | undefined): string[] | undefined =>

@@ -2,17 +2,23 @@ import { describe, expect, test } from "vitest";
 import { listAll } from "../../../src/catalog/pages.ts";
 import type { Connection } from "../../../src/connection/connection.ts";
 import { resolveServer } from "../../../src/connection/options.ts";
-import { McpConnectionError, McpResponseError } from "../../../src/core/errors.ts";
+import { McpConnectionError, McpHttpError, McpResponseError } from "../../../src/core/errors.ts";
 import { ResponseCache } from "../../../src/catalog/response-cache.ts";
 import { ManualClock } from "../../support/manual-clock.ts";
-import { rejection } from "../fakes.ts";
+import { rejection, repairLog } from "../fakes.ts";
 
 type Page = object | Error;
 
 /** A connection whose pages are given by cursor; `first` is the page without one. */
-function connectionOf(page: (cursor: unknown, request: number) => Page, pages = 200) {
+function connectionOf(
+  page: (cursor: unknown, request: number) => Page,
+  { pages = 200, strict = false, era = "session" } = {},
+) {
   const asked: unknown[] = [];
+  const quirks = repairLog({ strict });
   const connection = {
+    quirks,
+    description: { era, protocolVersion: era === "session" ? "2025-11-25" : "2026-07-28" },
     server: resolveServer("s", { url: "http://127.0.0.1/mcp", limits: { pages } }),
     async request(_method: string, params: { cursor?: unknown }): Promise<object> {
       asked.push("cursor" in params ? params.cursor : "first");
@@ -28,7 +34,7 @@ function connectionOf(page: (cursor: unknown, request: number) => Page, pages = 
   });
   const list = (): Promise<unknown[]> =>
     listAll({ connection: connection as unknown as Connection, cache }, "tools/list", "tools");
-  return { list, asked };
+  return { list, asked, quirks };
 }
 
 const invalidCursor = (): McpResponseError =>
@@ -48,26 +54,58 @@ describe("walking (8.27)", () => {
     expect(asked).toEqual(["first", odd, "last"]);
   });
 
-  test("an empty string is a cursor (fault 58)", async () => {
-    const { list, asked } = connectionOf((cursor) =>
-      cursor === undefined ? { tools: [1], nextCursor: "" } : { tools: [2] },
-    );
-    expect(await list()).toEqual([1, 2]);
-    expect(asked).toEqual(["first", ""]);
-  });
+  test.each(["session", "stateless"])(
+    "an empty string is a cursor where it leads on (fault 58): %s",
+    async (era) => {
+      const { list, asked, quirks } = connectionOf(
+        (cursor) => (cursor === undefined ? { tools: [1], nextCursor: "" } : { tools: [2] }),
+        { era },
+      );
+      expect(await list()).toEqual([1, 2]);
+      expect(asked).toEqual(["first", ""]);
+      expect(quirks.counts).toEqual({});
+    },
+  );
 
   test("null ends the list like an absent cursor", async () => {
     const { list } = connectionOf(() => ({ tools: [1], nextCursor: null }));
     expect(await list()).toEqual([1]);
   });
 
-  test.each([undefined, null, {}, "text", 5])(
-    "a page whose items are %j is refused",
-    async (tools) => {
-      const { list } = connectionOf(() => ({ tools }));
-      expect(await rejection(list())).toMatchObject({ code: "PROTOCOL_ERROR", server: "s" });
-    },
-  );
+  test.each<[string, unknown, unknown[]]>([
+    ["absent", undefined, []],
+    ["null (Go)", null, []],
+    ["an empty object (Lua)", {}, []],
+    [
+      "an object with indices (PHP)",
+      { 0: { name: "a" }, 2: { name: "b" } },
+      [{ name: "a" }, { name: "b" }],
+    ],
+    ["one item", { name: "a" }, [{ name: "a" }]],
+  ])("a page whose items are %s: taken for what is meant", async (_, tools, items) => {
+    const { list, quirks } = connectionOf(() => ({ tools }));
+    expect(await list()).toEqual(items);
+    expect(quirks.counts).toEqual({ "list-not-array": 1 });
+    const strict = connectionOf(() => ({ tools }), { strict: true });
+    expect(await rejection(strict.list())).toMatchObject({ code: "PROTOCOL_ERROR", server: "s" });
+    expect(strict.quirks.counts).toEqual({});
+  });
+
+  test.each(["text", 5, true, { a: 1 }])("a page whose items are %j is refused", async (tools) => {
+    const { list } = connectionOf(() => ({ tools }));
+    expect(await rejection(list())).toMatchObject({ code: "PROTOCOL_ERROR", server: "s" });
+  });
+
+  test("an item that two pages have comes once, in its first place", async () => {
+    const pageOf = (cursor: unknown): object =>
+      cursor === undefined
+        ? { tools: [{ name: "a" }, { name: "b" }, { name: "b" }], nextCursor: "2" }
+        : { tools: [{ name: "b" }, { name: "c" }] };
+    const { list, quirks } = connectionOf(pageOf);
+    expect(await list()).toEqual([{ name: "a" }, { name: "b" }, { name: "b" }, { name: "c" }]);
+    expect(quirks.counts).toEqual({ "item-on-two-pages": 1 });
+    expect(await connectionOf(pageOf, { strict: true }).list()).toHaveLength(5);
+  });
 
   test("a page of 200,000 items is no problem for the stack", async () => {
     const { list } = connectionOf(() => ({ tools: Array.from({ length: 200_000 }, () => 0) }));
@@ -76,30 +114,118 @@ describe("walking (8.27)", () => {
 });
 
 describe("guards (8.28, fault 58)", () => {
-  test.each([
-    ["at once", (cursor: unknown) => ({ tools: [1], nextCursor: cursor ?? "a" })],
-    ["in a ring", (cursor: unknown) => ({ tools: [1], nextCursor: cursor === "a" ? "b" : "a" })],
-    ["an empty one", () => ({ tools: [1], nextCursor: "" })],
-  ])("a cursor repeated %s ends it with an error", async (_, page) => {
-    const { list, asked } = connectionOf(page);
+  test.each<
+    [string, (cursor: unknown, request: number) => Page, { era?: string; strict?: boolean }]
+  >([
+    ["at once", (cursor) => ({ tools: [1], nextCursor: cursor ?? "a" }), {}],
+    ["at once, with ever new items", (_, n) => ({ tools: [n], nextCursor: "a" }), {}],
+    ["in a ring", (cursor) => ({ tools: [1], nextCursor: cursor === "a" ? "b" : "a" }), {}],
+    [
+      "in a ring, without items",
+      (cursor) => ({ tools: [], nextCursor: cursor === "a" ? "b" : "a" }),
+      {},
+    ],
+    ["as an empty one, stateless", () => ({ tools: [1], nextCursor: "" }), { era: "stateless" }],
+    ["as an empty one, strict", () => ({ tools: [1], nextCursor: "" }), { strict: true }],
+  ])("a cursor repeated %s ends it with an error", async (_, page, options) => {
+    const { list, asked } = connectionOf(page, options);
     expect(await rejection(list())).toMatchObject({ code: "LIMIT_EXCEEDED", method: "tools/list" });
     expect(asked.length).toBeLessThanOrEqual(4);
+  });
+
+  test.each<[string, unknown[], unknown[]]>([
+    ["empty", [1, 2], []],
+    ["the same again", [1, 2], [2]],
+  ])("a last page that names itself, %s: the end of the list", async (_, items, last) => {
+    const { list, quirks } = connectionOf((cursor, request) =>
+      cursor === undefined
+        ? { tools: items.slice(0, 1), nextCursor: "end" }
+        : { tools: request === 2 ? items.slice(1) : last, nextCursor: "end" },
+    );
+    expect(await list()).toEqual([1, 2]);
+    expect(quirks.counts).toMatchObject({ "cursor-repeated": 1 });
   });
 
   test("the page limit is exact", async () => {
     const pagesOf = (count: number) => (_: unknown, request: number) =>
       request < count ? { tools: [request], nextCursor: String(request) } : { tools: [request] };
-    expect(await connectionOf(pagesOf(5), 5).list()).toHaveLength(5);
-    const { list, asked } = connectionOf(pagesOf(6), 5);
+    expect(await connectionOf(pagesOf(5), { pages: 5 }).list()).toHaveLength(5);
+    const { list, asked } = connectionOf(pagesOf(6), { pages: 5 });
     const error = await rejection(list());
     expect(error).toMatchObject({ code: "LIMIT_EXCEEDED" });
     expect((error as Error).message).toContain("limits.pages");
     expect(asked).toHaveLength(5);
   });
 
-  test.each([5, {}, true, []])("a cursor that is %j ends it with an error", async (nextCursor) => {
-    const { list } = connectionOf(() => ({ tools: [], nextCursor }));
-    expect(await rejection(list())).toMatchObject({ code: "LIMIT_EXCEEDED" });
+  test.each([{}, true, false, []])("a cursor that is %j is none", async (nextCursor) => {
+    const { list, asked, quirks } = connectionOf(() => ({ tools: [1], nextCursor }));
+    expect(await list()).toEqual([1]);
+    expect(asked).toHaveLength(1);
+    expect(quirks.counts).toEqual({ "cursor-not-string": 1 });
+  });
+
+  test("a cursor that is a number goes back as it came", async () => {
+    const { list, asked, quirks } = connectionOf((cursor) =>
+      cursor === undefined ? { tools: [1], nextCursor: 50 } : { tools: [2] },
+    );
+    expect(await list()).toEqual([1, 2]);
+    expect(asked).toEqual(["first", 50]);
+    expect(quirks.counts).toEqual({ "cursor-not-string": 1 });
+  });
+
+  test.each([5, {}, true, false, 0, []])(
+    "strict: a cursor that is %j ends it with an error",
+    async (nextCursor) => {
+      const { list } = connectionOf(() => ({ tools: [], nextCursor }), { strict: true });
+      expect(await rejection(list())).toMatchObject({ code: "LIMIT_EXCEEDED" });
+    },
+  );
+
+  describe.each(["", 0])("the cursor %j that means the end", (nextCursor) => {
+    const first = { tools: [1, 2], nextCursor };
+    test.each<[string, Page]>([
+      ["the first page again", first],
+      ["an empty page", { tools: [], nextCursor }],
+      ["an empty page without a cursor", { tools: [] }],
+      ["null for a page", { tools: null }],
+      ["-32602", invalidCursor()],
+      ["-32603", new McpResponseError("x", { rpcCode: -32603, rpcMessage: "no" })],
+      ["status 500", new McpHttpError("x", { status: 500 })],
+    ])("is asked for once, and answered with %s", async (_, second) => {
+      const { list, asked, quirks } = connectionOf((cursor) =>
+        cursor === undefined ? first : second,
+      );
+      expect(await list()).toEqual([1, 2]);
+      expect(asked).toEqual(["first", nextCursor]);
+      expect(quirks.counts).toMatchObject({ "empty-cursor": 1 });
+    });
+
+    test("on the last of several pages", async () => {
+      const { list, asked } = connectionOf((cursor) =>
+        cursor === "b"
+          ? { tools: [2], nextCursor }
+          : cursor === nextCursor
+            ? first
+            : { tools: [1], nextCursor: "b" },
+      );
+      expect(await list()).toEqual([1, 2]);
+      expect(asked).toEqual(["first", "b", nextCursor]);
+    });
+
+    test("after a page that it led to", async () => {
+      const { list, asked, quirks } = connectionOf((cursor) =>
+        cursor === undefined ? first : { tools: [3], nextCursor },
+      );
+      expect(await list()).toEqual([1, 2, 3]);
+      expect(asked).toHaveLength(2);
+      expect(quirks.counts).toEqual({ "empty-cursor": 1 });
+    });
+
+    test("a connection that is lost on the way is no end", async () => {
+      const lost = new McpConnectionError("CONNECTION_LOST", "x");
+      const { list } = connectionOf((cursor) => (cursor === undefined ? first : lost));
+      expect(await rejection(list())).toBe(lost);
+    });
   });
 
   test("a stale cursor: from the start once, without doubled items", async () => {

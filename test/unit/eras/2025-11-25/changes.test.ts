@@ -1,9 +1,11 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { McpConnectionError, McpHttpError } from "../../../../src/core/errors.ts";
+import { afterRefusal } from "../../../../src/eras/2025-11-25/changes.ts";
+import type { RefusalVerdict } from "../../../../src/eras/2025-11-25/changes.ts";
 import type { EraHost } from "../../../../src/eras/era.ts";
 import type { ListenEnd } from "../../../../src/jsonrpc/transport.ts";
 import { settled } from "../../../support/manual-clock.ts";
-import { FakeHttp, initializeResult } from "../../fakes.ts";
+import { FakeHttp, initializeResult, repairLog } from "../../fakes.ts";
 import { connectSession, hostOver, NO_HANDLERS, sessionOver } from "../harness.ts";
 
 const CHANGES = { tools: { listChanged: true }, prompts: { listChanged: true }, resources: {} };
@@ -14,13 +16,25 @@ beforeEach(() => {
   transport = new FakeHttp();
 });
 
-function open(options: Partial<EraHost> & { capabilities?: object } = {}) {
+async function open(given: { strict?: boolean } = {}) {
+  const quirks = repairLog(given);
+  const era = await openAs({ quirks });
+  return { ...era, quirks };
+}
+
+function openAs(options: Partial<EraHost> & { capabilities?: object }) {
   return sessionOver(transport, {
     listen: "auto",
     sessionId: "s1",
     capabilities: CHANGES,
     ...options,
   });
+}
+
+/** Every GET is answered with this status and no stream. */
+function refuseAll(status: number): void {
+  transport.onListen = () =>
+    end({ opened: false, status, error: new McpHttpError("x", { status }) });
 }
 
 function end(given: Partial<ListenEnd> = {}): void {
@@ -68,7 +82,7 @@ describe("opening (3.13, 3.14, 3.15)", () => {
     ["told to", {}, { listen: true }, 1],
     ["told not to", CHANGES, { listen: false }, 0],
   ])("%s", async (_, capabilities, options, count) => {
-    await open({ capabilities, ...options });
+    await openAs({ capabilities, ...options });
     expect(transport.listens).toHaveLength(count);
   });
 
@@ -84,20 +98,60 @@ describe("opening (3.13, 3.14, 3.15)", () => {
     expect(isOpen).toBe(false);
     await clock.run(1);
     await connecting;
-    expect(clock.armedCount).toBe(0);
+    expect(clock.holdingCount).toBe(0);
   });
 
-  test.each([400, 404, 405, 406, 409, 500, 501, 200])(
+  test.each([405, 501])(
     "a first GET answered %d: not offered, silently, and not asked again (3.15)",
     async (status) => {
-      transport.onListen = () =>
-        end({ opened: false, status, error: new McpHttpError("x", { status }) });
-      const { clock, events } = await open();
+      refuseAll(status);
+      const { clock, events, quirks } = await open();
       await clock.run(600_000);
       expect(transport.listens).toHaveLength(1);
       expect(events.onWarning).not.toHaveBeenCalled();
       expect(events.onSessionLost).not.toHaveBeenCalled();
+      expect(quirks.counts).toEqual({});
       expect(clock.armedCount).toBe(0);
+    },
+  );
+
+  test.each([400, 401, 403, 404, 406, 409, 500, 503, 200])(
+    "a first GET answered %d: asked five times, then one warning",
+    async (status) => {
+      refuseAll(status);
+      const { clock, events, quirks } = await open();
+      await clock.run(5_000);
+      expect(quirks.warnings).toEqual([]);
+      await clock.run(600_000);
+      expect(transport.listens).toHaveLength(5);
+      expect(quirks.counts).toEqual({ "stream-refused": 1 });
+      expect(quirks.warnings).toEqual([expect.stringContaining(`status ${status}`)]);
+      expect(events.onWarning).not.toHaveBeenCalled();
+      expect(events.onSessionLost).not.toHaveBeenCalled();
+      expect(clock.armedCount).toBe(0);
+    },
+  );
+
+  test("a first GET that is refused for a while: open in the end, and what was missed is told", async () => {
+    refuseAll(404);
+    const { clock, events, quirks } = await open();
+    await clock.run(4_000);
+    transport.onListen = (listening) => listening.onOpen();
+    await clock.run(4_000);
+    expect(transport.listening.closed).toBe(false);
+    expect(events.onListChanged.mock.calls).toEqual([["tools"], ["prompts"]]);
+    expect(quirks.counts).toEqual({});
+    expect(clock.armedCount).toBe(0);
+  });
+
+  test.each([400, 404, 500, 200])(
+    "strict: a first GET answered %d: not asked again, silently",
+    async (status) => {
+      refuseAll(status);
+      const { clock, quirks } = await open({ strict: true });
+      await clock.run(600_000);
+      expect(transport.listens).toHaveLength(1);
+      expect(quirks.warnings).toEqual([]);
     },
   );
 
@@ -173,7 +227,8 @@ describe("reopening (3.16, 3.23, fault 35)", () => {
     end();
     await clock.run(3_600_000);
     expect(events.onWarning).toHaveBeenCalledTimes(1);
-    expect(transport.listens.length).toBe(21);
+    // The first had been open, and ended at once: that was a failure too.
+    expect(transport.listens.length).toBe(20);
     expect(clock.armedCount).toBe(0);
     expect(events.onSessionLost).not.toHaveBeenCalled();
     transport.script = () => ({ ok: true });
@@ -196,15 +251,154 @@ describe("reopening (3.16, 3.23, fault 35)", () => {
     expect(transport.listens).toHaveLength(1 + 3 * 16);
   });
 
-  test("a 404 on reopening is a lost session, told once (3.9)", async () => {
+  test("a 404 on reopening is a lost session, told once; the stream is tried on until the session is abandoned (3.9)", async () => {
+    const { clock, events, session } = await open();
+    refuseAll(404);
+    end();
+    await clock.run(10_000);
+    expect(events.onSessionLost).toHaveBeenCalledTimes(1);
+    expect(transport.listens.length).toBeGreaterThan(3);
+    session.abandon(new McpConnectionError("CONNECTION_LOST", "gone"));
+    const { length } = transport.listens;
+    await clock.run(600_000);
+    expect(transport.listens).toHaveLength(length);
+    expect(clock.armedCount).toBe(0);
+  });
+
+  test("a 404 of a session that goes on: the stream is open again, and a later 404 is told again", async () => {
     const { clock, events } = await open();
-    transport.onListen = () => end({ opened: false, status: 404 });
+    for (let round = 1; round <= 2; round++) {
+      refuseAll(404);
+      end();
+      await clock.run(5_000);
+      expect(events.onSessionLost).toHaveBeenCalledTimes(round);
+      transport.onListen = (listening) => listening.onOpen();
+      await clock.run(60_000);
+    }
+    expect(transport.listening.closed).toBe(false);
+    expect(clock.armedCount).toBe(0);
+  });
+
+  test("404 for ever: given up with one warning, as any other failure", async () => {
+    const { clock, events } = await open();
+    refuseAll(404);
+    end();
+    await clock.run(3_600_000);
+    expect(transport.listens).toHaveLength(20);
+    expect(events.onSessionLost).toHaveBeenCalledTimes(1);
+    expect(events.onWarning).toHaveBeenCalledTimes(1);
+    expect(clock.armedCount).toBe(0);
+  });
+
+  test("a stream that is closed by the report of its 404 stays closed", async () => {
+    const { clock, events, session } = await open();
+    events.onSessionLost.mockImplementation((error) => session.abandon(error));
+    refuseAll(404);
+    end();
+    await clock.run(600_000);
+    expect(transport.listens).toHaveLength(2);
+    expect(clock.armedCount).toBe(0);
+  });
+
+  test("strict: a 404 on reopening closes the stream for good", async () => {
+    const { clock, events } = await open({ strict: true });
+    refuseAll(404);
     end();
     await clock.run(600_000);
     expect(events.onSessionLost).toHaveBeenCalledTimes(1);
     expect(transport.listens).toHaveLength(2);
     expect(clock.armedCount).toBe(0);
   });
+});
+
+describe("a head that is held back", () => {
+  test("later sessions with the same server do not wait for theirs; the first wait is told to nobody", async () => {
+    const quirks = repairLog();
+    transport.onListen = () => {};
+    transport.script = (sent) => sent.reply(initializeResult());
+    const { host, clock } = await hostOver(transport, { listen: true, quirks });
+    const first = connectSession(host, new AbortController().signal);
+    await clock.run(1_000);
+    await (await first).close();
+    const again = await hostOver(transport, { listen: true, quirks });
+    const session = await connectSession(again.host, new AbortController().signal);
+    expect(transport.listens).toHaveLength(2);
+    expect(quirks.warnings).toEqual([]);
+    // One that is in time is waited for again from then on.
+    transport.listening.onOpen();
+    await session.close();
+    const third = await hostOver(transport, { listen: true, quirks });
+    let isOpen = false;
+    const opening = connectSession(third.host, new AbortController().signal).then(
+      (opened) => ((isOpen = true), opened),
+    );
+    await third.clock.run(999);
+    expect(isOpen).toBe(false);
+    await third.clock.run(1);
+    await (await opening).close();
+    expect(third.clock.armedCount).toBe(0);
+  });
+
+  test("for 15 s: one warning, which names buffering", async () => {
+    transport.onListen = () => {};
+    const { host, clock } = await hostOver(transport, { listen: true, quirks: repairLog() });
+    const quirks = host.quirks as ReturnType<typeof repairLog>;
+    transport.script = (sent) => sent.reply(initializeResult());
+    const connecting = connectSession(host, new AbortController().signal);
+    await clock.run(14_999);
+    expect(quirks.warnings).toEqual([]);
+    await clock.run(1);
+    expect(quirks.warnings).toEqual([expect.stringMatching(/proxy_buffering off/)]);
+    // It may still come, and is a stream like any other.
+    transport.listening.onOpen();
+    await clock.run(600_000);
+    expect(quirks.counts).toEqual({ "stream-held-back": 1 });
+    await (await connecting).close();
+    expect(clock.armedCount).toBe(0);
+  });
+
+  test("until the end of the stream: the same warning", async () => {
+    transport.onListen = () => {};
+    const { host, clock } = await hostOver(transport, { listen: true });
+    transport.script = (sent) => sent.reply(initializeResult());
+    const connecting = connectSession(host, new AbortController().signal);
+    await clock.run(8_000);
+    transport.listening.onOpen();
+    transport.listening.onEvent?.();
+    end();
+    expect(host.quirks.counts).toEqual({ "stream-held-back": 1 });
+    await (await connecting).close();
+  });
+});
+
+test.each<[string, Partial<Parameters<typeof afterRefusal>[0]>, RefusalVerdict]>([
+  ["405", { status: 405 }, "none"],
+  ["501", { status: 501, refusalCount: 4 }, "none"],
+  ["404 at first", { status: 404 }, "again"],
+  ["404 at first, the fifth", { status: 404, refusalCount: 5 }, "refused"],
+  ["200 without a stream, the fifth", { status: 200, refusalCount: 5 }, "refused"],
+  ["404, the first answer after many attempts", { status: 404, failureCount: 19 }, "again"],
+  ["404 at first, strict", { status: 404, strict: true }, "none"],
+  ["405 after a stream", { status: 405, wasOpen: true }, "again"],
+  ["404 after a stream", { status: 404, wasOpen: true }, "lost"],
+  ["404 after a stream, the 20th", { status: 404, wasOpen: true, failureCount: 20 }, "given-up"],
+  [
+    "404 after a stream, strict",
+    { status: 404, wasOpen: true, failureCount: 20, strict: true },
+    "lost",
+  ],
+  ["400 after a stream", { status: 400, wasOpen: true, refusalCount: 19 }, "again"],
+  ["no answer", { status: undefined, failureCount: 19 }, "again"],
+  ["no answer, the 20th", { status: undefined, failureCount: 20 }, "given-up"],
+])("%s: what follows", (_, facts, verdict) => {
+  const usual = {
+    status: undefined,
+    wasOpen: false,
+    refusalCount: 1,
+    failureCount: 1,
+    strict: false,
+  };
+  expect(afterRefusal({ ...usual, ...facts })).toBe(verdict);
 });
 
 describe("closing", () => {
