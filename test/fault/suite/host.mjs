@@ -124,6 +124,8 @@ function textOf(output) {
   const content = output?.content;
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return JSON.stringify(output) ?? "";
+  const structured = output.structuredContent;
+  if (content.length === 0 && structured != null) return JSON.stringify(structured);
   return content.map((block) => block?.text ?? JSON.stringify(block)).join("");
 }
 
