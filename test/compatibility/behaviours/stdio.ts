@@ -102,11 +102,6 @@ const CHILDREN: readonly (readonly [string, string, object, string?])[] = [
       },
     },
   ],
-  [
-    "probe-prints-error",
-    "prints a line of text for server/discover, and answers nothing",
-    { raw: { "server/discover": ["Error: unknown method server/discover"] } },
-  ],
 ];
 
 /** Of a child that takes its time: no client can be faster. */
@@ -115,6 +110,17 @@ const SLOW_START_MS = 3_000;
 export const stdio: readonly Behaviour[] = [
   ...CHILDREN.map(([id, words, script, source]) =>
     behaviour(`stdio-${id}`, words, source, (trial) => trial.everyday(child(trial, script))),
+  ),
+  behaviour(
+    "stdio-probe-prints-error",
+    "prints a line of text for server/discover, and answers nothing",
+    undefined,
+    (trial) => {
+      const raw = { "server/discover": ["Error: unknown method server/discover"] };
+      return trial.everyday(child(trial, { raw }));
+    },
+    // Silence is all that a client can see: it must wait for a while.
+    8_000,
   ),
   behaviour(
     "stdio-slow-start",
