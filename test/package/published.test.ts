@@ -55,6 +55,7 @@ test("the tarball holds the code, its types and the documents, and nothing else"
     "LICENSE",
     "README.md",
     "docs/ARCHITECTURE.md",
+    "docs/COMPATIBILITY.md",
     "docs/PROTOCOL.md",
     "docs/RELIABILITY.md",
     "examples/approval.ts",

@@ -1,7 +1,8 @@
-// The official SDK, version 2. One client has one server. `auto` finds out which revision a server over HTTP speaks.
+// The official SDK, version 2. `auto` finds out which revision a server over HTTP speaks.
 import { createRequire } from "node:module";
 import { Client, StreamableHTTPClientTransport } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
+import { officialClient } from "./official.mjs";
 
 export const name = "official SDK";
 export const version = createRequire(import.meta.url)("./package.json").dependencies[
@@ -10,40 +11,20 @@ export const version = createRequire(import.meta.url)("./package.json").dependen
 export const cannot = ["several", "names"];
 
 export function createClient() {
-  let client;
-  return {
-    async connect(servers, { timeoutMs, onEvent }) {
-      const [{ url, headers, command, args }] = Object.values(servers);
-      client = new Client(
+  return officialClient({
+    client(isHttp, onEvent) {
+      const client = new Client(
         { name: "faults", version: "1.0.0" },
         {
-          ...(url === undefined ? {} : { versionNegotiation: { mode: "auto" } }),
+          ...(isHttp ? { versionNegotiation: { mode: "auto" } } : {}),
           listChanged: { tools: { onChanged: onEvent } },
         },
       );
-      client.onerror = () => {};
       client.setNotificationHandler("notifications/message", onEvent);
-      const transport =
-        url === undefined
-          ? new StdioClientTransport({ command, args, stderr: "ignore" })
-          : new StreamableHTTPClientTransport(new URL(url), { requestInit: { headers } });
-      await client.connect(transport, { timeout: timeoutMs });
+      return client;
     },
-    async listTools() {
-      const tools = [];
-      let cursor;
-      do {
-        const page = await client.listTools(cursor === undefined ? undefined : { cursor });
-        tools.push(...page.tools);
-        cursor = page.nextCursor;
-      } while (cursor !== undefined);
-      return tools;
-    },
-    callTool: (tool, args, { timeoutMs, signal }) =>
-      client.callTool(
-        { name: tool, arguments: args },
-        { timeout: timeoutMs, maxTotalTimeout: 2 * timeoutMs, signal },
-      ),
-    close: () => client.close(),
-  };
+    http: (url, options) => new StreamableHTTPClientTransport(url, options),
+    stdio: (options) => new StdioClientTransport(options),
+    call: (client, params, options) => client.callTool(params, options),
+  });
 }

@@ -58,6 +58,8 @@ export interface TestHttpServerOptions {
   instructions?: string;
   /** Sees every request first. `true`: it was answered (or will be), the server does nothing more. */
   onRequest?: (context: RequestContext) => boolean | void | Promise<boolean | void>;
+  /** Writes the answer to a request instead of the server. Default: as `replies` says. */
+  writeAnswer?: (context: RequestContext, answer: object, headers: Record<string, string>) => void;
 }
 
 const DEFAULT_TOOLS: Record<string, TestTool> = {
@@ -243,7 +245,9 @@ export class TestHttpServer {
     }
     const answer = await this.#answer(body, context);
     if (res.destroyed) return;
-    if (this.options.replies === "sse") {
+    if (this.options.writeAnswer !== undefined) {
+      this.options.writeAnswer(context, answer, headers);
+    } else if (this.options.replies === "sse") {
       res.writeHead(200, { ...headers, "content-type": "text/event-stream" });
       res.end(sseEvent(answer));
     } else json(res, 200, answer, headers);

@@ -32,6 +32,8 @@ export interface ClientTool {
   readonly description: string;
 }
 
+export type OtherList = "resources" | "resourceTemplates" | "prompts";
+
 /** A result as the protocol has it, or its text. */
 export type CallOutput = string | { readonly content?: unknown; readonly isError?: unknown };
 
@@ -40,6 +42,8 @@ export interface ClientUnderTest {
   connect(servers: Readonly<Record<string, ServerEntry>>, settings: ConnectSettings): Promise<void>;
   /** The tools that there are now, asked for in the way that the client documents. */
   listTools(): Promise<readonly ClientTool[]>;
+  /** The names of what else there is to list; a client may have nothing of the kind. */
+  listOthers?(kind: OtherList): Promise<readonly string[]>;
   callTool(
     name: string,
     args: Readonly<Record<string, unknown>>,
@@ -75,6 +79,8 @@ export interface Adapter {
   readonly version: string;
   readonly cannot?: readonly Ability[];
   createClient(): ClientUnderTest;
+  /** What `callTool` takes for a tool that is not listed. Default: the server's own name for it. */
+  toolName?(server: string, tool: string): string;
   /** Whether the error says that the call may have run (true), that it has not (false), or neither (undefined). */
   mayHaveRun?(error: unknown): boolean | undefined;
 }

@@ -5,6 +5,7 @@ import type { Ability } from "./adapter.ts";
 import { AdapterError, ClientProcess } from "./client-process.ts";
 import type { ClientInfo, ClientSpec } from "./client-process.ts";
 import type { Fault } from "./fault.ts";
+import { inParallel, unlessAborted } from "./parallel.ts";
 import { Scene } from "./scene.ts";
 import { Stop, isWorse, worstOf } from "./verdict.ts";
 import type { Finding, Outcome } from "./verdict.ts";
@@ -57,27 +58,11 @@ export async function runCells(
   { parallel = 2, onCell, signal }: RunOptions = {},
 ): Promise<Cell[]> {
   const plan = faults.flatMap((fault) => clients.map((client) => ({ fault, ...client })));
-  const cells: Cell[] = [];
-  const queue = plan.entries();
-  let hasFailed = false;
-  const worker = async (): Promise<void> => {
-    for (const [index, { fault, spec, cannot }] of queue) {
-      if (hasFailed) return;
-      try {
-        const cell = await runCell(fault, spec, cannot, signal);
-        cells[index] = cell;
-        onCell?.(cell, fault, index);
-      } catch (error) {
-        hasFailed = true;
-        throw error;
-      }
-    }
-  };
-  // All of them: what one has begun is ended before another's failure ends the run.
-  const ends = await Promise.allSettled(Array.from({ length: parallel }, worker));
-  const failed = ends.find((end) => end.status === "rejected");
-  if (failed !== undefined) throw failed.reason;
-  return cells;
+  return await inParallel(plan, parallel, async ({ fault, spec, cannot }, index) => {
+    const cell = await runCell(fault, spec, cannot, signal);
+    onCell?.(cell, fault, index);
+    return cell;
+  });
 }
 
 export async function runCell(
@@ -119,17 +104,6 @@ export async function runCell(
   } finally {
     await scene.end();
   }
-}
-
-/** Does not wait for the work once it is aborted. */
-export function unlessAborted<T>(work: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return work;
-  return new Promise((resolve, reject) => {
-    const onAbort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) onAbort();
-    signal.addEventListener("abort", onAbort, { once: true });
-    work.finally(() => signal.removeEventListener("abort", onAbort)).then(resolve, reject);
-  });
 }
 
 /** Why our own client does not pass this fault, if it does not. */

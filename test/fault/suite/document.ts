@@ -11,12 +11,30 @@ const END = "<!-- end of the generated part -->";
 
 /** Replaces what stands between the markers. */
 export function updateDocument(results: Results, date: Date, file: string = DOCUMENT): void {
+  replaceBetween(file, BEGIN, END, generated(results, date));
+}
+
+/** Writes the text between two markers of a file. */
+export function replaceBetween(file: string, begin: string, end: string, content: string): void {
+  const { before, after } = aroundMarkers(file, begin, end);
+  writeFileSync(file, `${before}\n\n${content}\n\n${after}`);
+}
+
+/** The text up to the first marker, between both, and from the second one on. */
+export function aroundMarkers(
+  file: string,
+  begin: string,
+  end: string,
+): { before: string; between: string; after: string } {
   const text = readFileSync(file, "utf8");
-  const from = text.indexOf(BEGIN);
-  const to = text.indexOf(END);
-  if (from < 0 || to < from) throw new Error(`${file} has no "${BEGIN}" … "${END}"`);
-  const before = text.slice(0, from + BEGIN.length);
-  writeFileSync(file, `${before}\n\n${generated(results, date)}\n\n${text.slice(to)}`);
+  const from = text.indexOf(begin) + begin.length;
+  const to = text.indexOf(end);
+  if (from < begin.length || to < from) throw new Error(`${file} has no "${begin}" … "${end}"`);
+  return {
+    before: text.slice(0, from),
+    between: text.slice(from, to).trim(),
+    after: text.slice(to),
+  };
 }
 
 function generated(results: Results, date: Date): string {

@@ -20,7 +20,8 @@ const TYPES = {
   cannot: { called: "array", is: Array.isArray },
 };
 const OPERATIONS = ["connect", "listTools", "callTool", "close"];
-const { adapter, client } = await load().catch(refuse);
+const { adapter, client: first } = await load().catch(refuse);
+let client = first;
 const cancels = new Map();
 
 const operations = {
@@ -34,17 +35,25 @@ const operations = {
     const tools = await client.listTools();
     return tools.map(({ name, description }) => ({ name, description }));
   },
-  async call({ key, name, args, timeoutMs }) {
+  /** Undefined where the client cannot list them. */
+  others: ({ kind }) => client.listOthers?.(kind),
+  /** Without a name: of a tool that is not listed, by its server's own name. */
+  async call({ key, name, server, tool, args, timeoutMs }) {
+    const called = name ?? adapter.toolName?.(server, tool) ?? tool;
     const { signal, ...controller } = cancellable();
     cancels.set(key, controller);
     try {
-      return digest(await client.callTool(name, args, { timeoutMs, signal }));
+      return digest(await client.callTool(called, args, { timeoutMs, signal }));
     } finally {
       cancels.delete(key);
     }
   },
   cancel: ({ key }) => cancels.get(key)?.abort(),
   close: () => client.close(),
+  /** Another client, the last one having been closed. */
+  renew() {
+    client = adapter.createClient();
+  },
   memory: () => Math.round(process.resourceUsage().maxRSS / 1024),
   leave() {
     setTimeout(() => {
@@ -115,6 +124,8 @@ function textOf(output) {
   const content = output?.content;
   if (typeof content === "string") return content;
   if (!Array.isArray(content)) return JSON.stringify(output) ?? "";
+  const structured = output.structuredContent;
+  if (content.length === 0 && structured != null) return JSON.stringify(structured);
   return content.map((block) => block?.text ?? JSON.stringify(block)).join("");
 }
 

@@ -3,44 +3,24 @@
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import path from "node:path";
-import { introduce, problemsOf, runCells, unlessAborted } from "./cells.ts";
+import { introduce, problemsOf, runCells } from "./cells.ts";
 import type { Cell } from "./cells.ts";
-import { AdapterError } from "./client-process.ts";
 import type { ClientSpec } from "./client-process.ts";
 import { OURS, PEERS, isNewEnough, specOf } from "./clients.ts";
 import type { KnownClient } from "./clients.ts";
 import { UsageError } from "./command-line.ts";
 import { DOCUMENT, updateDocument } from "./document.ts";
+import { endOnSignals } from "./ending.ts";
 import type { Fault } from "./fault.ts";
 import { fold, inOrder, linesOf } from "./findings.ts";
 import { installNode24, installPeers } from "./install.ts";
 import { HELP, parseOptions } from "./options.ts";
 import type { RunPlan } from "./options.ts";
+import { unlessAborted } from "./parallel.ts";
 import { toText } from "./table.ts";
 import type { Column } from "./table.ts";
 
-/** Why a run ends early; what it has begun is ended before. */
-class Ended extends Error {
-  readonly code: number;
-  constructor(why: string, code: number) {
-    super(why);
-    this.code = code;
-  }
-}
-
-const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
-/** As of a program that SIGPIPE ends. */
-const UNREAD = 141;
-const ending = new AbortController();
-
-for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  // `on`, not `once`: a second Ctrl-C must not end us halfway through ending the others.
-  process.on(signal, () => ending.abort(new Ended(signal, EXIT_CODES[signal])));
-}
-// The reader of our output has gone, as in `npm run faults | head`.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on("error", () => ending.abort(new Ended("nobody reads the output", UNREAD)));
-}
+const ending = endOnSignals();
 
 interface Prepared {
   readonly client: KnownClient;
@@ -134,14 +114,5 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
-  if (ending.signal.aborted) {
-    const { message, code } = ending.signal.reason as Ended;
-    if (code !== UNREAD) console.error(`${message}: ended, with all that was started`);
-    // An installation may still be under way.
-    process.exit(code);
-  }
-  // What was given wrongly needs no stack; a fault of the suite itself does.
-  if (error instanceof UsageError) console.error(`${error.message} (see --help)`);
-  else console.error(error instanceof AdapterError ? error.message : error);
-  process.exitCode = error instanceof UsageError || error instanceof AdapterError ? 2 : 1;
+  ending.fail(error);
 }

@@ -109,16 +109,21 @@ function textTable(results: Results, paint: Paint): string[] {
   });
 }
 
-/** As the formatter of this repository leaves it. */
 export function toMarkdown(results: Results): string {
-  const [head = [], ...rows] = rowsOf(results, "here at worst").map((row, line) =>
+  const rows = rowsOf(results, "here at worst").map((row, line) =>
     row.map((word, at) => (line > 0 && at > PERMITS && isBad(word) ? `**${word}**` : word)),
   );
-  const widths = widthsOf([head, ...rows]);
+  return markdownTable(rows);
+}
+
+/** Rows, the head first, as the formatter of this repository leaves them. */
+export function markdownTable(rows: readonly (readonly string[])[]): string {
+  const [head = [], ...rest] = rows;
+  const widths = widthsOf(rows);
   const line = (row: readonly string[]): string =>
     `| ${row.map((word, at) => word.padEnd(widths[at] ?? 0)).join(" | ")} |`;
   const rule = `| ${widths.map((width) => "-".repeat(width)).join(" | ")} |`;
-  return [line(head), rule, ...rows.map(line)].join("\n");
+  return [line(head), rule, ...rest.map(line)].join("\n");
 }
 
 function rowsOf(results: Results, worst: string): string[][] {

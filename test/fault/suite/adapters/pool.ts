@@ -20,8 +20,11 @@ export const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { versi
 
 export function createClient(): ClientUnderTest {
   let pool = new McpClientPool();
+  let only: string | undefined;
   return {
     async connect(servers, { timeoutMs, onEvent }) {
+      const names = Object.keys(servers);
+      only = names.length === 1 ? names[0] : undefined;
       pool = new McpClientPool({
         servers: servers as Record<string, ServerConfig>,
         timeouts: { connectMs: timeoutMs, handshakeMs: timeoutMs },
@@ -33,10 +36,24 @@ export function createClient(): ClientUnderTest {
       if (first !== undefined) throw first;
     },
     listTools: () => Promise.resolve(pool.allTools),
+    async listOthers(kind) {
+      switch (kind) {
+        case "resources":
+          return (await pool.listResources(only)).map((one) => one.name);
+        case "resourceTemplates":
+          return (await pool.listResourceTemplates(only)).map((one) => one.name);
+        case "prompts":
+          return (await pool.listPrompts(only)).map((one) => one.name);
+      }
+    },
     callTool: (tool, args, { timeoutMs, signal }) =>
       pool.callTool(tool, { ...args }, { timeoutMs, totalTimeoutMs: 2 * timeoutMs, signal }),
     close: () => pool.closeAll({ drainMs: 0 }),
   };
+}
+
+export function toolName(server: string, tool: string): string {
+  return `${server}__${tool}`;
 }
 
 export function mayHaveRun(error: unknown): boolean | undefined {

@@ -1,7 +1,8 @@
 // What the caller does: cancels, closes too early, listens badly.
 
 import type { Fault } from "../fault.ts";
-import { BRIEF_MS, pause } from "../scene.ts";
+import { BRIEF_MS } from "../scene.ts";
+import { pause } from "../stage.ts";
 import { whatOf } from "../verdict.ts";
 import { countsOf, hanging, never } from "./http-connection.ts";
 

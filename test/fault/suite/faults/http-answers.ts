@@ -4,8 +4,9 @@ import { gzipSync } from "node:zlib";
 import type { RequestContext, TestTool } from "../../../support/http-server.ts";
 import { json, rpcResult } from "../../../support/http-server.ts";
 import type { Fault } from "../fault.ts";
-import { BRIEF_MS, PATIENT_MS } from "../scene.ts";
+import { BRIEF_MS } from "../scene.ts";
 import type { Scene } from "../scene.ts";
+import { PATIENT_MS } from "../stage.ts";
 import { countsOf, never } from "./http-connection.ts";
 
 const MB = 1024 * 1024;

@@ -3,8 +3,9 @@
 import type { TestHttpServer } from "../../../support/http-server.ts";
 import type { ServerEntry } from "../adapter.ts";
 import type { Fault } from "../fault.ts";
-import { BRIEF_MS, PATIENT_MS, pause } from "../scene.ts";
+import { BRIEF_MS } from "../scene.ts";
 import type { Scene } from "../scene.ts";
+import { PATIENT_MS, pause } from "../stage.ts";
 import { whatOf } from "../verdict.ts";
 import { countsOf, hanging, never } from "./http-connection.ts";
 

@@ -1,8 +1,9 @@
 // stdio: children that crash, will not go, write noise, floods, stop reading, start slowly.
 
 import type { Fault } from "../fault.ts";
-import { BRIEF_MS, PATIENT_MS } from "../scene.ts";
+import { BRIEF_MS } from "../scene.ts";
 import type { Scene } from "../scene.ts";
+import { PATIENT_MS } from "../stage.ts";
 import type { Ledger, StdioServer } from "../servers.ts";
 
 const MB = 1024 * 1024;

@@ -5,8 +5,9 @@ import { sseEvent } from "../../../support/http-server.ts";
 import { startStatelessServer } from "../../../support/stateless-server.ts";
 import type { ClientTool } from "../adapter.ts";
 import type { Fault } from "../fault.ts";
-import { BRIEF_MS, PATIENT_MS, pause } from "../scene.ts";
+import { BRIEF_MS } from "../scene.ts";
 import type { Scene } from "../scene.ts";
+import { PATIENT_MS, pause } from "../stage.ts";
 import { byHand, result } from "./http-answers.ts";
 import { countsOf } from "./http-connection.ts";
 
