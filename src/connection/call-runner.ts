@@ -124,10 +124,14 @@ export class CallRunner {
     this.#tellBreaker(moment, failure, error);
     const decision = this.#decide(call, moment, tally);
     if (decision.action !== "verify") return this.#act(decision, call, failure, tally, left());
-    const isLost = await this.#untilVerified(call, session, error, left());
+    // Behind replicas the next attempt tells as much as a ping, as long as it has not failed again and again.
+    const isBlind = this.#supervisor.isPerRequest && (tally.refusals + 1) % MAX_BLIND_RESENDS !== 0;
+    const isLost = isBlind || (await this.#untilVerified(call, session, error, left()));
     if (!isLost || moment.name !== "session-suspect" || !moment.isProof) throw error;
     const lost = this.#decide(call, { name: "session-lost", isLate: moment.isLate }, tally);
-    return this.#act(lost, call, failure, tally, left());
+    if (lost.action !== "renew") return this.#act(lost, call, failure, tally, left());
+    tally.refusals += 1;
+    return 0;
   }
 
   /** Does what was decided, and gives the time to wait before the next attempt. */
@@ -255,7 +259,7 @@ export class CallRunner {
     const isOtherEra = session.era !== failure.session.era;
     const isOther = session.era === "stateless" ? isOtherEra : !isSame;
     const isHarmless = call.replayClass !== "unsafe" || call.options.replay === "always";
-    if (isOther || (!isSame && isHarmless && tally.refusals <= 1)) return;
+    if (isOther || (isHarmless && tally.refusals <= 1)) return;
     throw error;
   }
 

@@ -11,7 +11,7 @@ import type { LinkDependencies, LinkEvents, LinkMemory } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
 import { RenewalBudget } from "./renewal-budget.ts";
 import { isFromBetween, SessionSearch } from "./session-search.ts";
-import type { Routing, SearchResult } from "./session-search.ts";
+import type { Found, Routing } from "./session-search.ts";
 
 export interface ConnectorDependencies extends LinkDependencies {
   /** Shared by all servers of a pool. */
@@ -119,9 +119,9 @@ export class Connector {
   }
 
   /** Whether the server, or one of its replicas, still knows the session. */
-  search(link: Link, signal: AbortSignal): Promise<SearchResult> {
-    const method = this.#pingMethod;
-    return this.#search.run(link.session, routesOf(link), this.#use(link), { signal, method });
+  search(link: Link, error: McpError, signal: AbortSignal): Promise<Found> {
+    const options = { error, signal, method: this.#pingMethod };
+    return this.#search.run(link.session, routesOf(link), this.#use(link), options);
   }
 
   #use(link: Link): { answers: number; connections: number } {
@@ -132,6 +132,7 @@ export class Connector {
   }
 
   #onAgreed(link: Link): void {
+    this.#search.onSession();
     this.#since = {
       answers: this.#options.answeredCount(),
       connections: routesOf(link)?.openedCount ?? 0,
@@ -172,7 +173,8 @@ export class Connector {
       if (isFromBetween(answer.error)) throw answer.error;
       const isUnknown = link.session.refusalOf(answer.error) === "unknown";
       if (isUnknown && link.session.hasSessionId) {
-        if ((await this.search(link, signal)) !== "lost") return link;
+        const { result } = await this.search(link, answer.error, signal);
+        if (result !== "lost") return link;
       }
       // The server is back, and answers: whatever it says to a ping, a new agreement settles it.
       if (!this.#isNewAgreement(link, answer)) return link;

@@ -8,6 +8,7 @@ import type { Quirks } from "../jsonrpc/quirks.ts";
 import type { Connector } from "./connector.ts";
 import type { Link } from "./link.ts";
 import { confirmsLoss, isFromBetween } from "./session-search.ts";
+import type { Found } from "./session-search.ts";
 import type { ReadyState } from "./state.ts";
 
 export interface LinkChecksOptions {
@@ -26,13 +27,13 @@ export interface LinkChecksOptions {
 
 /** What a verification found. */
 interface Verdict {
-  /** The session was lost, and another one has begun. */
-  readonly isRenewed: boolean;
+  /** The session was lost and another one has begun, or another replica knows it. */
+  readonly isAboutSession: boolean;
   /** How the ping that decided was answered. */
   readonly answer: PingAnswer | undefined;
 }
 
-const STANDS: Verdict = { isRenewed: false, answer: undefined };
+const STANDS: Verdict = { isAboutSession: false, answer: undefined };
 
 export class LinkChecks {
   readonly #options: LinkChecksOptions;
@@ -76,42 +77,47 @@ export class LinkChecks {
     const { link } = state;
     const { signal } = state.attempt;
     return this.#repair(state, error, async () => {
-      const found = link.session.hasSessionId ? await connector.search(link, signal) : "lost";
-      if (found === "lost") await connector.renew(link, error, signal);
+      if (link.session.hasSessionId) {
+        const { result } = await connector.search(link, error, signal);
+        if (result !== "lost") return;
+      }
+      await connector.renew(link, error, signal);
     });
   }
 
   /**
-   * A request was refused in words that may be about the session. Asks once with a ping; if that is refused too, the
-   * session is renewed.
+   * A request was refused in words that may be about the session. Asks with a ping, over other connections as well; if
+   * that is refused everywhere, the session is renewed.
    *
-   * @returns whether the session was lost, and another one has begun
+   * @returns whether the request was refused for the session's sake: the session was lost and another one has begun, or
+   *   another replica knows it
    */
   async verify(state: ReadyState, session: EraSession, error: McpError): Promise<boolean> {
     const running = this.#verification;
     if (running?.session === session) {
-      const { isRenewed, answer } = await running.verdict;
-      if (isRenewed) return answer === undefined || confirmsLoss(error, answer);
+      const { isAboutSession, answer } = await running.verdict;
+      if (isAboutSession) return answer === undefined || confirmsLoss(error, answer);
       // That ping may have been answered before the session was lost.
       if (!this.#isUp(state, session)) return false;
     }
     const verdict = this.#verify(state, session, error).catch(() => STANDS);
     const verification = { session, verdict };
     this.#verification = verification;
-    const { isRenewed } = await verdict;
+    const { isAboutSession } = await verdict;
     if (this.#verification === verification) this.#verification = undefined;
-    return isRenewed;
+    return isAboutSession;
   }
 
   async #verify(state: ReadyState, session: EraSession, error: McpError): Promise<Verdict> {
     const { connector, quirks } = this.#options;
     const { link } = state;
     const { signal } = state.attempt;
-    const answer = await connector.ping(link, signal);
+    const { result, refusal: answer } = session.hasSessionId
+      ? await connector.search(link, error, signal)
+      : await this.#ask(link, error, signal);
     if (state.condition === "renewing") await this.#recovery;
-    if (!this.#options.isCurrent(state)) return STANDS;
-    if (link.session !== session) return { isRenewed: true, answer };
-    if (!confirmsLoss(error, answer)) return STANDS;
+    if (!this.#options.isCurrent(state) || result === "here") return STANDS;
+    if (link.session !== session || result === "elsewhere") return { isAboutSession: true, answer };
     state.condition = "renewing";
     await this.#repair(state, error, () => connector.renew(link, error, signal));
     if (!this.#options.isCurrent(state) || link.session === session) return STANDS;
@@ -122,7 +128,13 @@ export class LinkChecks {
       return STANDS;
     }
     quirks.note("session-refused-in-other-words", describeRefusal(error));
-    return { isRenewed: true, answer };
+    return { isAboutSession: true, answer };
+  }
+
+  /** The same as a search, where there is no session that one replica could know and another not. */
+  async #ask(link: Link, error: McpError, signal: AbortSignal): Promise<Found> {
+    const answer = await this.#options.connector.ping(link, signal);
+    return { result: confirmsLoss(error, answer) ? "lost" : "here", refusal: answer };
   }
 
   /** Runs what makes the link good again; the state's condition is `renewing`. Never rejects. */

@@ -38,6 +38,19 @@ const WAVES: readonly (readonly Route[])[] = [
 const SINGLE_ANSWERS = 16;
 const SINGLE_CONNECTIONS = 4;
 
+export interface SearchOptions {
+  /** Why the session is looked for: a request was refused with this. */
+  readonly error: McpError;
+  readonly signal: AbortSignal;
+  readonly method: PingMethod;
+}
+
+export interface Found {
+  readonly result: SearchResult;
+  /** The first ping that was refused. */
+  readonly refusal: PingAnswer | undefined;
+}
+
 /** Counted since the session began. */
 export interface SessionUse {
   readonly answers: number;
@@ -48,6 +61,8 @@ export interface SessionUse {
 export class SessionSearch {
   readonly #quirks: Quirks;
   #routing: Exclude<Routing, "cookie" | "single"> = "unknown";
+  /** Eight connections in a row knew the session that holds now. */
+  #isKnownEverywhere = false;
 
   constructor(quirks: Quirks) {
     this.#quirks = quirks;
@@ -61,6 +76,11 @@ export class SessionSearch {
   /** A refused request may simply be sent again: the next one may meet the right replica. */
   get isPerRequest(): boolean {
     return this.#routing === "per-request";
+  }
+
+  /** Another session begins. */
+  onSession(): void {
+    this.#isKnownEverywhere = false;
   }
 
   routing(routes: Routes | undefined, use: SessionUse): Routing {
@@ -78,19 +98,23 @@ export class SessionSearch {
     session: EraSession,
     routes: Routes | undefined,
     use: SessionUse,
-    { signal, method }: { signal: AbortSignal; method: PingMethod },
-  ): Promise<SearchResult> {
-    const isShort = routes === undefined || (!this.hasReplicas && isSingle(use));
-    const waves = isShort || this.#quirks.strict ? WAVES.slice(0, 1) : WAVES;
+    { error, signal, method }: SearchOptions,
+  ): Promise<Found> {
+    const isProven = !this.hasReplicas && (this.#isKnownEverywhere || isSingle(use));
+    const isShort = routes === undefined || isProven || isOwnError(error) || this.#quirks.strict;
+    const waves = isShort ? WAVES.slice(0, 1) : WAVES;
     const seen = { known: 0, unknown: 0, knownAgain: false };
+    let refusal: PingAnswer | undefined;
     let failure: unknown;
     for (const [index, wave] of waves.entries()) {
       const pings = wave.map((route) => session.ping({ signal, route, method }));
       for (const ping of await Promise.allSettled(pings)) {
         if (ping.status === "rejected") failure = ping.reason;
         else if (!isAnswerOf(ping.value)) failure = errorOf(ping.value);
-        else if (isUnknown(session, ping.value)) seen.unknown += 1;
-        else {
+        else if (isRefusal(session, error, ping.value)) {
+          seen.unknown += 1;
+          refusal ??= ping.value;
+        } else {
           seen.known += 1;
           if (index === 0) seen.knownAgain = true;
         }
@@ -101,8 +125,9 @@ export class SessionSearch {
     const result = resultOf(seen);
     if (result === undefined) throw failure;
     if (result === "elsewhere") this.#learn(seen.knownAgain);
+    if (result === "here" && !isShort) this.#isKnownEverywhere = true;
     routes?.releaseRefused(this.#routing === "per-connection" ? "drop" : "keep");
-    return result;
+    return { result, refusal };
   }
 
   /** A connection over which the session was refused, and is known now, does not decide: each request does. */
@@ -128,7 +153,14 @@ function resultOf({
   return unknown > 0 ? "lost" : undefined;
 }
 
-function isUnknown(session: EraSession, answer: PingAnswer): boolean {
+/** An error in good order is most often the request's own: it is not worth a search. */
+function isOwnError(error: McpError): boolean {
+  return error instanceof McpResponseError && (error.status ?? 200) < 300;
+}
+
+/** Whether a ping was refused as the request was: in the same clear words, or in words that bear the others out. */
+function isRefusal(session: EraSession, error: McpError, answer: PingAnswer): boolean {
+  if (session.refusalOf(error) === "suspect") return confirmsLoss(error, answer);
   return answer.kind === "refused" && session.refusalOf(answer.error) === "unknown";
 }
 

@@ -217,7 +217,7 @@ export class Supervisor {
   /**
    * A request was refused in words that may be about `session`, or about the request alone. Shared: one ping tells.
    *
-   * @returns whether the session was lost, and another one has begun
+   * @returns whether it was about the session: that was lost and another one has begun, or another replica knows it
    */
   async verifySession(session: EraSession, error: McpError): Promise<boolean> {
     const state = this.#machine.current;

@@ -19,6 +19,9 @@ import { rpcError, statusError } from "./status.ts";
 
 const SESSION_ID = "mcp-session-id";
 
+/** Statuses with which servers refuse a session that they do not know: 404 by the specification, others as it happens. */
+const STRANGERS: ReadonlySet<number> = new Set([400, 401, 403, 404, 410]);
+
 export class PostExchange
   extends HttpRequest
   implements ExchangeHandle, ResponseHead, EventOwner, Stranded
@@ -51,7 +54,7 @@ export class PostExchange
   }
 
   protected override get isStranger(): boolean {
-    return this.status === 404 && this.#exchange.headers?.includes(SESSION_ID) === true;
+    return STRANGERS.has(this.status) && this.#exchange.headers?.includes(SESSION_ID) === true;
   }
 
   override close(): void {

@@ -50,7 +50,7 @@ function scripted(script: readonly Ping[]): {
   return { session, routes, asked };
 }
 
-const options = { signal: new AbortController().signal, method: "ping" } as const;
+const options = { error: http(404), signal: new AbortController().signal, method: "ping" } as const;
 
 async function search(
   script: readonly Ping[],
@@ -58,7 +58,7 @@ async function search(
   made = new SessionSearch(repairLog()),
 ) {
   const { session, routes, asked } = scripted(script);
-  const result = await made.run(session, routes, use, options);
+  const { result } = await made.run(session, routes, use, options);
   const { routing } = { routing: made.routing(routes, use) };
   return { result, asked, routing, released: routes.released };
 }
@@ -90,6 +90,33 @@ describe("what the pings say", () => {
   test("a session that was answered often, over many connections, is asked for once", async () => {
     const { result, asked, routing } = await search([unknown], PROVEN);
     expect([result, asked, routing]).toEqual(["lost", ["refused"], "single"]);
+  });
+
+  test("refused in other words: the same search, and pings that bear it out", async () => {
+    const { session, routes, asked } = scripted([
+      { kind: "refused", error: http(400) },
+      alive,
+      alive,
+      alive,
+    ]);
+    const made = new SessionSearch(repairLog());
+    const given = { ...options, error: http(400) };
+    expect(await made.run(session, routes, FRESH, given)).toMatchObject({ result: "elsewhere" });
+    expect(asked).toHaveLength(4);
+  });
+
+  test("an error in good order is asked about once; a session that is known everywhere as well", async () => {
+    const own = new McpResponseError("no", { rpcCode: -32603, rpcMessage: "no" });
+    const made = new SessionSearch(repairLog());
+    const { session, routes, asked } = scripted([alive]);
+    await made.run(session, routes, FRESH, { ...options, error: own });
+    expect(asked).toHaveLength(1);
+    await made.run(session, routes, FRESH, { ...options, error: http(400) });
+    await made.run(session, routes, FRESH, { ...options, error: http(400) });
+    expect(asked).toHaveLength(1 + 8 + 1);
+    made.onSession();
+    await made.run(session, routes, FRESH, { ...options, error: http(400) });
+    expect(asked).toHaveLength(1 + 8 + 1 + 8);
   });
 
   test("a gateway, or a connection that fails, says nothing", async () => {
