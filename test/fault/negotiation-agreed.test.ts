@@ -89,30 +89,61 @@ describe("once an InitializeResult has come", () => {
     expect(askedOf(server)).toEqual({ probes: 1, offers: [LATEST], gets: 0 });
   });
 
-  test.each<[string, Answer, object]>([
+  const unknown: [string, Answer, object][] = [
     ["404", plain(404), { code: "HTTP_ERROR", status: 404 }],
     [
       "400 -32000 without an id",
       refuse(400, -32000, undefined, { nameless: true }),
       { code: "RESPONSE_ERROR", status: 400, rpcCode: -32000 },
     ],
-  ])(
-    "initialized refused with %s: the session was not kept, and nothing else",
-    async (_, no, holds) => {
+  ];
+
+  test.each(unknown)(
+    "initialized refused with %s, once: another replica knows it",
+    async (_, no) => {
       const server = await serveEra(
         { era: "sessions" },
         { "server/discover": [noDiscovery], "notifications/initialized": [no] },
       );
-      const pool = poolAt(server);
-      const error = await refusedWith(pool);
+      expect(await connect(poolAt(server))).toMatchObject({ era: "session" });
+      expect(askedOf(server)).toEqual({ probes: 1, offers: [LATEST], gets: 0 });
+    },
+  );
+
+  test.each(unknown)(
+    "initialized refused with %s for ever: the session is not kept",
+    async (_, no, holds) => {
+      const server = await serveEra(
+        { era: "sessions" },
+        {
+          "server/discover": [noDiscovery],
+          "notifications/initialized": Array.from({ length: 100 }, () => no),
+        },
+      );
+      const error = await refusedWith(poolAt(server));
       expect(error).toMatchObject({ server: "s", method: "notifications/initialized", ...holds });
       expect(error.message).toContain("does not know the session that it has just given");
       expect(error.message).toContain("load balancer");
       expect(error.message).not.toContain("path of the URL");
-      expect(askedOf(server)).toEqual({ probes: 1, offers: [LATEST], gets: 0 });
-      expect(statusOf(pool).quirks).toEqual({});
+      // Handshakes are bounded, and none of them is taken for a sign of HTTP+SSE.
+      const { offers, gets } = askedOf(server);
+      expect(gets).toBe(0);
+      expect(offers.length).toBeGreaterThan(1);
+      expect(offers.length).toBeLessThanOrEqual(8);
+      expect(server.requestsOf("notifications/initialized").length).toBeLessThanOrEqual(64);
     },
   );
+
+  test.each(unknown)("initialized refused with %s, strict: one handshake", async (_, no, holds) => {
+    const server = await serveEra(
+      { era: "sessions" },
+      { "server/discover": [noDiscovery], "notifications/initialized": [no] },
+    );
+    const pool = poolAt(server, { strict: true });
+    expect(await refusedWith(pool)).toMatchObject({ server: "s", ...holds });
+    expect(askedOf(server)).toEqual({ probes: 1, offers: [LATEST], gets: 0 });
+    expect(statusOf(pool).quirks).toEqual({});
+  });
 
   test("a request with a session that is answered with 404 says nothing of the URL's path", async () => {
     const server = await serveEra(

@@ -88,11 +88,24 @@ test.each(SESSION_VERSIONS)(
   },
 );
 
-test.each(["2026-07-28", "1999-01-01", ""])(
-  "a server that answers %j is not spoken to (2.10)",
+const STRANGE = ["2026-07-28", "1999-01-01", "2024-10-07", "DRAFT-2026-v1"];
+
+test.each(STRANGE)("a server that answers %j is spoken to by that name (2.10)", (protocolVersion) =>
+  withServer({ protocolVersion }, async (pool, server) => {
+    await pool.addClient("s", server.url);
+    expect(pool.status()).toMatchObject([{ protocolVersion, quirks: { "version-unknown": 1 } }]);
+    const [initialized] = server.requestsOf("notifications/initialized");
+    expect(initialized?.headers["mcp-protocol-version"]).toBe(protocolVersion);
+    expect(server.initializeCount).toBe(1);
+  }),
+);
+
+test.each([...STRANGE, ""])(
+  "a server that answers %j is not spoken to, if strict (2.10)",
   (protocolVersion) =>
     withServer({ protocolVersion }, async (pool, server) => {
-      const error = await pool.addClient("s", server.url).catch((cause: unknown) => cause);
+      const config = { url: server.url, strict: true };
+      const error = await pool.addClient("s", config).catch((cause: unknown) => cause);
       expect(error).toBeInstanceOf(McpProtocolError);
       expect(error).toMatchObject({ server: "s" });
       expect(server.requestsOf("notifications/initialized")).toEqual([]);

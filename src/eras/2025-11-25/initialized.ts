@@ -11,10 +11,10 @@ import {
   McpTimeoutError,
 } from "../../core/errors.ts";
 import type { McpError } from "../../core/errors.ts";
-import { METHOD_NOT_FOUND } from "../../jsonrpc/messages.ts";
 import type { Route } from "../../jsonrpc/transport.ts";
 import type { EraHost } from "../era.ts";
 import { HandshakeRefused } from "../handshake-failure.ts";
+import { refusalOf } from "./refusal.ts";
 
 const METHOD = "notifications/initialized";
 
@@ -23,9 +23,6 @@ const PATIENCE_MS = 5_000;
 
 /** Other connections that are tried. Of two replicas, the right one is missed once in 256 handshakes. */
 const MAX_ELSEWHERE = 7;
-
-/** Servers built on the SDK's example answer so, without an id, to a session that they do not know. */
-const SDK_NO_SESSION = -32000;
 
 /**
  * - `lost`: the server does not know the session
@@ -37,16 +34,9 @@ export type InitializedVerdict = "lost" | "again" | "go-on" | "fail";
 
 /** What the failure of `notifications/initialized` means; `hasSession`: it carried a session id. */
 export function classifyInitialized(error: unknown, hasSession: boolean): InitializedVerdict {
-  if (error instanceof McpHttpError) {
-    if (error.status === 404 && hasSession) return "lost";
+  if (hasSession && refusalOf(error, true) === "unknown") return "lost";
+  if (error instanceof McpHttpError || error instanceof McpResponseError) {
     return error.status === 400 ? "again" : "go-on";
-  }
-  if (error instanceof McpResponseError) {
-    const { status, rpcCode, isUnattributed } = error;
-    const isUnknown = status === 400 && rpcCode === SDK_NO_SESSION && isUnattributed;
-    const isGone = status === 404 && rpcCode !== METHOD_NOT_FOUND;
-    if (hasSession && (isUnknown || isGone)) return "lost";
-    return status === 400 ? "again" : "go-on";
   }
   if (error instanceof McpConnectionError) return error.sent === "no" ? "fail" : "go-on";
   const isRefusal =

@@ -48,8 +48,13 @@ export async function offerSession(
   const { transport } = host;
   const routes = transport.channel === "exchange" ? transport.routes : undefined;
   routes?.begin();
-  const handshake = await initialize(host, version, signal);
-  await routes?.settled();
+  let handshake: Handshake;
+  try {
+    handshake = await initialize(host, version, signal);
+  } finally {
+    // Also when it fails: the stateless era may follow, which looks at no cookies.
+    await routes?.settled();
+  }
   return {
     async begin(beginSignal) {
       contentArrays = handshake.version === "2025-11-25";
