@@ -29,6 +29,12 @@ const STOP_MS = 5_000;
 /** Another program may have taken the free port in the meantime. */
 const ATTEMPTS = 3;
 
+/** Those that run: whatever ends this process ends them too. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGTERM");
+});
+
 /** An intermediary that listens. Disposing of it ends its process and removes its folder. */
 export class Intermediary implements AsyncDisposable {
   readonly port: number;
@@ -109,6 +115,8 @@ async function startOnce(
     stdio: ["ignore", "pipe", "pipe"],
     env: { PATH: process.env["PATH"], HOME: path.join(folder, "home") },
   });
+  running.add(child);
+  child.once("exit", () => running.delete(child));
   const output: string[] = [];
   const keep = (chunk: Buffer): void => void output.push(chunk.toString("utf8"));
   child.stdout.on("data", keep);

@@ -10,6 +10,7 @@ import { openPool } from "./load.ts";
 /** Only the proxy knows this name. */
 const HOST = "server.mcp.test";
 const LOGIN = "user:canary-password";
+const ALLOWED = { clients: "127.0.0.1", servers: ".mcp.test" };
 /** How long a call waits for a connection that may yet be made, milliseconds. */
 const PATIENCE_MS = 6_000;
 const VARIABLES = [
@@ -124,7 +125,7 @@ export async function measureForward(forward: Forward): Promise<ForwardResult> {
   await using proxy =
     config === undefined
       ? undefined
-      : await startIntermediary("Squid", config, {}, (folder) => {
+      : await startIntermediary("Squid", config, ALLOWED, (folder) => {
           writeFileSync(path.join(folder, "hosts"), `127.0.0.1 ${HOST}\n`);
           writeFileSync(path.join(folder, "check-login"), CHECK_LOGIN);
           chmodSync(path.join(folder, "check-login"), 0o755);

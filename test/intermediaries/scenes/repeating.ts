@@ -14,7 +14,14 @@ export interface Repetition {
   readonly config: string;
   readonly fault: Fault;
   readonly replay: "safe" | "never";
+  /** The shortest and the longest that the tools run before the connection breaks, milliseconds. */
+  readonly ms: readonly [number, number];
 }
+
+/** Long enough for a refusal to come late. */
+const LATE = [700, 1_500] as const;
+/** A refusal comes as soon as that of a replica which has never seen the call: nothing tells the two apart. */
+const SOON = [20, 100] as const;
 
 const PROXIES = [
   { program: "nginx", config: "repeating.conf" },
@@ -23,14 +30,30 @@ const PROXIES = [
 
 export const REPETITIONS: readonly Repetition[] = PROXIES.flatMap((proxy) =>
   (["reset", "close", "hang", "exit"] as const).flatMap((fault) =>
-    (["safe", "never"] as const).map((replay) => ({ ...proxy, fault, replay })),
+    (["safe", "never"] as const).map((replay) => ({ ...proxy, fault, replay, ms: LATE })),
   ),
 );
 
+/** Measured, and not required: no client can know. */
+export const UNKNOWABLE: readonly Repetition[] = PROXIES.map((proxy) => ({
+  ...proxy,
+  fault: "reset",
+  replay: "safe",
+  ms: SOON,
+}));
+
+/** Proxies that repeat nothing, with the configurations of docs/PROXIES.md. */
+export const NOT_REPEATED: readonly Repetition[] = (
+  [
+    { program: "nginx", config: "recommended.conf" },
+    { program: "HAProxy", config: "recommended.cfg" },
+    { program: "Apache", config: "recommended.conf" },
+    { program: "Varnish", config: "recommended.vcl" },
+    { program: "Caddy", config: "recommended.caddyfile" },
+  ] as const
+).map((proxy) => ({ ...proxy, fault: "reset", replay: "safe", ms: SOON }));
+
 const CALLS = 12;
-/** How long the tools run before the connection breaks, milliseconds. */
-const SHORTEST_MS = 700;
-const LONGEST_MS = 1_500;
 
 export interface RepetitionResult extends Outcomes {
   readonly calls: number;
@@ -45,6 +68,7 @@ export interface RepetitionResult extends Outcomes {
 
 export async function measureRepetition(repetition: Repetition): Promise<RepetitionResult> {
   const { program, config, fault, replay } = repetition;
+  const [shortest, longest] = repetition.ms;
   // An event stream begins before the call has run, and what has begun no proxy repeats.
   await using replicas = await Replicas.start(2, { json: true });
   const values = valuesOf(replicas);
@@ -55,7 +79,7 @@ export async function measureRepetition(repetition: Repetition): Promise<Repetit
   await pool.addClient("s", proxy.url);
   const outcomes = await runCalls(CALLS, CALLS, async (key) => {
     const at = Number(key.split(" ")[1]);
-    const ms = SHORTEST_MS + ((LONGEST_MS - SHORTEST_MS) * at) / (CALLS - 1);
+    const ms = shortest + ((longest - shortest) * at) / (CALLS - 1);
     await pool.callTool("s__work", { key, ms, fault }, { replay });
   });
   const ran = replicas.entries.filter(({ what }) => what === "ran");
@@ -77,8 +101,9 @@ export async function measureRepetition(repetition: Repetition): Promise<Repetit
 }
 
 export function problemsOfRepetition(result: RepetitionResult): string[] {
-  const { byPool, ran, calls, errors } = result;
+  const { byPool, byProxy, ran, calls, errors } = result;
   return [
+    byProxy === 0 ? "" : `${byProxy} of ${calls} calls repeated by the proxy`,
     byPool === 0 ? "" : `${byPool} of ${calls} calls doubled by the pool`,
     ran === calls ? "" : `only ${ran} of ${calls} calls ran: ${JSON.stringify(errors)}`,
   ].filter((problem) => problem !== "");

@@ -11,7 +11,7 @@ sub vcl_init {
 }
 
 sub vcl_recv {
-    # Affinity: the first answer sets a cookie that names the replica, and whoever has it stays there.
+    # Affinity: the first answer sets a cookie that names the replica, and a client that returns it stays there.
     set req.backend_hint = any_replica.backend();
     if (req.http.Cookie ~ "mcp_replica={{names}}\b") { set req.backend_hint = {{names}}; }
     set req.http.X-Request-Id = req.xid;
