@@ -14,6 +14,8 @@ export interface Balancer {
   readonly config: string;
   readonly replicas: number;
   readonly values?: Values;
+  /** The status for a session that a replica does not know. Default 404. */
+  readonly refusal?: 404 | 400;
   /** The most handshakes that are permitted. */
   readonly handshakes: number;
 }
@@ -48,6 +50,14 @@ export const BALANCERS: readonly Balancer[] = [
     handshakes: 3,
   },
   {
+    title: "round robin per request, 400 instead of 404",
+    program: "nginx",
+    config: "round-robin.conf",
+    refusal: 400,
+    replicas: 2,
+    handshakes: 3,
+  },
+  {
     title: "per connection in turn, 2 replicas",
     ...perConnection,
     values: { balance: "roundrobin" },
@@ -73,6 +83,14 @@ export const BALANCERS: readonly Balancer[] = [
     ...perConnection,
     values: { balance: "random(1)" },
     replicas: 3,
+    handshakes: 3,
+  },
+  {
+    title: "per connection at random, 400 instead of 404",
+    ...perConnection,
+    values: { balance: "random(1)" },
+    refusal: 400,
+    replicas: 2,
     handshakes: 3,
   },
   {
@@ -141,8 +159,8 @@ export interface BalancerResult extends Outcomes {
 }
 
 export async function measureBalancer(balancer: Balancer): Promise<BalancerResult> {
-  const { program, config, values } = balancer;
-  await using replicas = await Replicas.start(balancer.replicas);
+  const { program, config, values, refusal = 404 } = balancer;
+  await using replicas = await Replicas.start(balancer.replicas, { refusal });
   await using proxy = await startIntermediary(program, config, {
     ...valuesOf(replicas),
     ...values,

@@ -12,7 +12,7 @@ const HOST = "server.mcp.test";
 const LOGIN = "user:canary-password";
 const ALLOWED = { clients: "127.0.0.1", servers: ".mcp.test" };
 /** How long a call waits for a connection that may yet be made, milliseconds. */
-const PATIENCE_MS = 6_000;
+const PATIENCE_MS = 5_000;
 const VARIABLES = [
   "http_proxy",
   "https_proxy",

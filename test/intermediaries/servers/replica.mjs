@@ -9,7 +9,7 @@ import { McpServer } from "@modelcontextprotocol/sdk/server/mcp.js";
 import { StreamableHTTPServerTransport } from "@modelcontextprotocol/sdk/server/streamableHttp.js";
 import { z } from "zod";
 
-const { name, ledger, json, allowBuffering } = JSON.parse(process.argv[2]);
+const { name, ledger, json, allowBuffering, refusal } = JSON.parse(process.argv[2]);
 const sessions = new Map();
 /** The HTTP request that a tool was called by. */
 const current = new AsyncLocalStorage();
@@ -23,6 +23,12 @@ function hasRun(key) {
   const lines = readFileSync(ledger, "utf8").split("\n");
   return lines.some((line) => line !== "" && JSON.parse(line).key === key);
 }
+
+/** How a session that is not known is refused: as the SDK does it, and as the SDK's example does it. */
+const REFUSALS = {
+  404: { code: -32001, message: "Session not found" },
+  400: { code: -32000, message: "Bad Request: No valid session ID provided" },
+};
 
 /** How the connection ends instead of carrying the result. */
 const FAULTS = {
@@ -86,9 +92,8 @@ async function handle(req, res) {
   const session = id === undefined ? undefined : sessions.get(id);
   if (id !== undefined && session === undefined) {
     note("refused", { method: req.method });
-    const error = { code: -32001, message: "Session not found" };
-    res.writeHead(404, { "content-type": "application/json" });
-    res.end(JSON.stringify({ jsonrpc: "2.0", id: null, error }));
+    res.writeHead(refusal, { "content-type": "application/json" });
+    res.end(JSON.stringify({ jsonrpc: "2.0", id: null, error: REFUSALS[refusal] }));
     return;
   }
   if (req.method === "GET") note("listening");

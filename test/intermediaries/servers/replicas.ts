@@ -13,6 +13,8 @@ export interface ReplicaOptions {
   readonly json?: boolean;
   /** The answers lack `X-Accel-Buffering: no`, with which the SDK asks nginx to let streams through. Default false. */
   readonly allowBuffering?: boolean;
+  /** The status for a session that is not known: the SDK says 404, its much copied example 400. Default 404. */
+  readonly refusal?: 404 | 400;
 }
 
 export interface Entry {
@@ -82,8 +84,8 @@ export class Replicas implements AsyncDisposable {
     this.#folder = mkdtempSync(path.join(tmpdir(), "mcp-client-pool-replicas-"));
     this.#ledger = path.join(this.#folder, "ledger");
     writeFileSync(this.#ledger, "");
-    const { json = false, allowBuffering = false } = options;
-    const settings = { ledger: this.#ledger, json, allowBuffering };
+    const { json = false, allowBuffering = false, refusal = 404 } = options;
+    const settings = { ledger: this.#ledger, json, allowBuffering, refusal };
     this.all = Array.from({ length: count }, (_, at) => {
       return new Replica(String.fromCodePoint(97 + at), settings);
     });
