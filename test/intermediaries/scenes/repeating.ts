@@ -35,12 +35,9 @@ export const REPETITIONS: readonly Repetition[] = PROXIES.flatMap((proxy) =>
 );
 
 /** Measured, and not required: no client can know. */
-export const UNKNOWABLE: readonly Repetition[] = PROXIES.map((proxy) => ({
-  ...proxy,
-  fault: "reset",
-  replay: "safe",
-  ms: SOON,
-}));
+export const UNKNOWABLE: readonly Repetition[] = PROXIES.flatMap((proxy) =>
+  (["reset", "exit"] as const).map((fault) => ({ ...proxy, fault, replay: "safe", ms: SOON })),
+);
 
 /** Proxies that repeat nothing, with the configurations of docs/PROXIES.md. */
 export const NOT_REPEATED: readonly Repetition[] = (
