@@ -27,7 +27,7 @@ async function resultOf(server: CorpusServer, pool: string): Promise<Result> {
   try {
     const program = await install(server, ending.signal);
     const one = async (client: "pool" | "sdk"): Promise<Measured> =>
-      await measure(client, server, program, pool);
+      await measure(client, server, program, pool, ending.signal);
     return { name, version, pool: await one("pool"), sdk: await one("sdk") };
   } catch (error) {
     const failed = { error: messageOf(error), connectMs: 0, listed: {}, quirks: {}, warnings: [] };
@@ -46,6 +46,7 @@ async function runAll({ servers, pool }: Plan): Promise<Result[]> {
   const work = async (): Promise<void> => {
     for (let server = waiting.shift(); server !== undefined; server = waiting.shift()) {
       const result = await resultOf(server, pool);
+      ending.signal.throwIfAborted();
       results.push(result);
       console.log(lineOf(server, result));
       for (const problem of problemsOf(server, result)) {
@@ -54,7 +55,9 @@ async function runAll({ servers, pool }: Plan): Promise<Result[]> {
       }
     }
   };
-  await Promise.all(Array.from({ length: PARALLEL }, work));
+  // All of them are waited for: what they started is ended in their places.
+  const done = await Promise.allSettled(Array.from({ length: PARALLEL }, work));
+  for (const one of done) if (one.status === "rejected") throw one.reason;
   return results;
 }
 
@@ -109,13 +112,21 @@ async function writePage(): Promise<void> {
   await updateDocument(readServers(), results);
 }
 
+const EXIT_CODES = { SIGINT: 130, SIGTERM: 143 } as const;
 for (const signal of ["SIGINT", "SIGTERM"] as const) {
-  process.once(signal, () => ending.abort(new Error(signal)));
+  // `on`, not `once`: a second Ctrl-C must not end us halfway through ending the others.
+  process.on(signal, () => {
+    process.exitCode = EXIT_CODES[signal];
+    ending.abort(new Error(`${signal}: ended, with all that was started`));
+  });
 }
 
 try {
   await main();
 } catch (error) {
-  console.error(error instanceof UsageError ? `${error.message} (see --help)` : error);
-  process.exitCode = error instanceof UsageError ? 2 : 1;
+  if (ending.signal.aborted) console.error((ending.signal.reason as Error).message);
+  else {
+    console.error(error instanceof UsageError ? `${error.message} (see --help)` : error);
+    process.exitCode = error instanceof UsageError ? 2 : 1;
+  }
 }

@@ -29,8 +29,9 @@ export async function measure(
   server: CorpusServer,
   program: string,
   pool: string,
+  signal: AbortSignal,
 ): Promise<Measured> {
-  const found = await seenBy(client, server, program, pool);
+  const found = await seenBy(client, server, program, pool, signal);
   return portable(found, program);
 }
 
@@ -39,11 +40,16 @@ async function seenBy(
   server: CorpusServer,
   program: string,
   pool: string,
+  signal: AbortSignal,
 ): Promise<Measured> {
   try {
-    return await withPlace(server, program, async (place) => {
+    return await withPlace(server, program, signal, async (place) => {
       const { target, call, mark } = place;
-      const { finding, leftBehind } = await runClient({ client, pool, target, call }, place);
+      const { finding, leftBehind } = await runClient(
+        { client, pool, target, call },
+        place,
+        signal,
+      );
       // A server over HTTP is not the client's to end.
       const processes = server.url === undefined ? await remaining(mark) : [];
       return { ...finding, leftBehind: [...leftBehind, ...processes] };
@@ -70,6 +76,7 @@ const nothing = { connectMs: 0, listed: {}, quirks: {}, warnings: [] } as const;
 async function runClient(
   assignment: Assignment,
   { home }: Place,
+  signal: AbortSignal,
 ): Promise<{ finding: Finding; leftBehind: string[] }> {
   const child = fork(new URL("host.ts", import.meta.url), [], {
     execArgv: ["--import", "tsx"],
@@ -88,9 +95,12 @@ async function runClient(
   };
   child.on("message", (message) => (finding = message as Finding));
   child.once("disconnect", endSoon);
-  const life = setTimeout(() => child.kill("SIGKILL"), LIFE_MS);
+  const end = (): boolean => child.kill("SIGKILL");
+  const life = setTimeout(end, LIFE_MS);
+  signal.addEventListener("abort", end);
   child.send(assignment);
   await once(child, "close");
+  signal.removeEventListener("abort", end);
   clearTimeout(life);
   clearTimeout(overdue);
   const died = { ...nothing, error: `the client died, or took too long: ${output()}` };

@@ -35,6 +35,7 @@ export interface Place {
 export async function withPlace<T>(
   server: CorpusServer,
   program: string,
+  signal: AbortSignal,
   use: (place: Place) => Promise<T>,
 ): Promise<T> {
   const mark = randomUUID();
@@ -66,7 +67,7 @@ export async function withPlace<T>(
       stdio: ["ignore", "pipe", "pipe"],
     });
     const output = outputOf(child);
-    await listening(child, port, output);
+    await listening(child, port, output, signal);
     const target = { url: fill(server.url) };
     return await use({ home, mark, target, call });
   } finally {
@@ -97,7 +98,12 @@ async function freePort(): Promise<number> {
 }
 
 /** @throws {Error} if the server ends, or does not listen in time. */
-async function listening(child: ChildProcess, port: string, output: () => string): Promise<void> {
+async function listening(
+  child: ChildProcess,
+  port: string,
+  output: () => string,
+  signal: AbortSignal,
+): Promise<void> {
   let ended: string | undefined;
   child.once("error", (error) => (ended = error.message));
   child.once("exit", (code, signal) => (ended = `ended with ${signal ?? code}`));
@@ -105,7 +111,7 @@ async function listening(child: ChildProcess, port: string, output: () => string
   while (!(await accepts(port))) {
     if (ended !== undefined) throw new Error(`the server ${ended}: ${output()}`);
     if (performance.now() > deadline) throw new Error(`nobody listens on the port: ${output()}`);
-    await sleep(50);
+    await sleep(50, undefined, { signal });
   }
 }
 
