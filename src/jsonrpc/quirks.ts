@@ -38,7 +38,8 @@ export type QuirkCode =
   | "initialize-incomplete"
   | "session-id-spaces"
   | "initialized-refused"
-  | "initialized-params";
+  | "initialized-params"
+  | "rate-limited";
 
 /** Every deviation that the pool repairs or reports. */
 export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
@@ -160,6 +161,10 @@ export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
   "initialized-params": {
     server: "refuses notifications/initialized without params",
     pool: "sends it once more with empty params",
+  },
+  "rate-limited": {
+    server: "refuses calls as too many",
+    pool: "sends fewer at once, waits between them, and sends what was refused again when its turn comes",
   },
 };
 
