@@ -19,6 +19,9 @@ const MIN_PAUSE_MS = 25;
 
 const MAX_PAUSE_MS = 5_000;
 
+/** Upper bound of the random time that is added after a refusal, milliseconds. */
+const MAX_JITTER_MS = 300;
+
 /** A shorter pause is none: timers are no finer. */
 const NO_PAUSE_MS = 1;
 
@@ -94,7 +97,7 @@ export class AdaptiveLimit implements Throttle {
     const ownMs = Math.max(MIN_PAUSE_MS, this.#pauseMs);
     const waitMs = retryAfterMs > MAX_HELD_MS ? ownMs : Math.max(ownMs, retryAfterMs);
     // Other processes were refused at the same moment, and told the same.
-    const jitterMs = this.#clock.random() * Math.max(MIN_PAUSE_MS, waitMs / 10);
+    const jitterMs = this.#clock.random() * Math.min(MAX_JITTER_MS, Math.max(MIN_PAUSE_MS, waitMs));
     this.#heldUntil = Math.max(this.#heldUntil, now + waitMs + jitterMs);
   }
 

@@ -56,6 +56,8 @@ export class Limiter<W extends Waiting = Waiting> {
   /** For the moment when the throttled server may be asked again. */
   #paceTimer: Timer | undefined;
   #paceAt = Infinity;
+  /** Such a moment has come by the word of its timer, which may be a little early by the clock. */
+  #passedAt = -Infinity;
   /** For the one whose limit comes first, or came first when it was set. */
   #timer: Timer | undefined;
   #timerAt = Infinity;
@@ -206,7 +208,7 @@ export class Limiter<W extends Waiting = Waiting> {
     if (this.#queued === 0) return false;
     const now = this.#clock.now();
     const { nextAt } = throttle;
-    if (now < nextAt) {
+    if (now < nextAt && nextAt > this.#passedAt) {
       this.#setPaceTimer(nextAt, now);
       return false;
     }
@@ -279,6 +281,7 @@ export class Limiter<W extends Waiting = Waiting> {
     this.#paceAt = dueAt;
     this.#paceTimer = this.#clock.setTimer(
       () => {
+        this.#passedAt = this.#paceAt;
         this.#clearPaceTimer();
         this.#admit();
       },

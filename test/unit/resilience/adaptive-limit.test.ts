@@ -96,7 +96,7 @@ describe("Retry-After", () => {
     refuse(8, 10_000);
     const until = clock.now() + 10_000;
     expect(limit.nextAt).toBeGreaterThan(until);
-    expect(limit.nextAt).toBeLessThanOrEqual(until + 1_000);
+    expect(limit.nextAt).toBeLessThanOrEqual(until + 300);
     refuse(4, 0);
     expect(limit.nextAt).toBeGreaterThan(until);
   });
@@ -200,7 +200,7 @@ test("whatever happens: between one place and all, and a bounded pause; and succ
           expect(limit.inFlight).toBeGreaterThanOrEqual(1);
           expect(limit.inFlight).toBeLessThanOrEqual(max);
           expect(limit.pauseMs).toBeLessThanOrEqual(LONG_PAUSE_MS);
-          expect(limit.nextAt - clock.now()).toBeLessThanOrEqual(MAX_HELD_MS * 1.1);
+          expect(limit.nextAt - clock.now()).toBeLessThanOrEqual(MAX_HELD_MS + 300);
         }
         let isOver = false;
         for (let n = 0; n < 1_000_000 && !isOver; n++) {
