@@ -244,7 +244,7 @@ export abstract class HttpRequest extends Closable implements DirectHandler, Sen
       address: this.context.address,
       method: this.rpcMethod,
       stage,
-      isPlain: this.#url.protocol === "http:",
+      isPlain: this.#url.protocol === "http:" && this.context.sockets.isPlain,
     });
     if (stage === "queued") {
       // undici holds nothing of it any more.
