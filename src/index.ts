@@ -42,6 +42,7 @@ export type { CachedCallOptions } from "./catalog/pages.ts";
 export type { DefinitionChange, PinnedDefinition, PinStore, WithheldTool } from "./catalog/pins.ts";
 export type { Interceptor, InterceptorNext, PoolRequest } from "./connection/interceptors.ts";
 export type { CircuitState } from "./resilience/breaker.ts";
+export type { Throttle } from "./resilience/adaptive-limit.ts";
 export type { CacheMode } from "./catalog/response-cache.ts";
 export type { CacheStore } from "./core/cache-store.ts";
 export type { CallOptions } from "./connection/call.ts";

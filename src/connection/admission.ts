@@ -1,15 +1,20 @@
 // Who may ask the server now: places and a queue for them, the breaker's word, and what those are told who may not.
 // Hot path: `tryEnter`, `leave`, `onAnswer`.
 
+import { withEither } from "../core/abort.ts";
+import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import {
   McpCircuitOpenError,
   McpClosedError,
+  McpHttpError,
   McpOverloadedError,
+  McpResponseError,
   McpTimeoutError,
 } from "../core/errors.ts";
 import type { McpError } from "../core/errors.ts";
 import { describeRequest } from "../jsonrpc/pending.ts";
+import type { Throttle } from "../resilience/adaptive-limit.ts";
 import { Breaker } from "../resilience/breaker.ts";
 import { Limiter, Waiting } from "../resilience/limiter.ts";
 import { RetryBudget } from "../resilience/retry-budget.ts";
@@ -22,6 +27,10 @@ export abstract class Applicant extends Waiting {
   /** What it is about, for messages: a tool's name. */
   abstract readonly subject: string | undefined;
   abstract readonly totalTimeoutMs: number;
+  /** When it had its place, on the clock. */
+  abstract turnAt: number;
+  /** It gave its place back after a refusal of the server, and got no other. */
+  isPlaceless = false;
 }
 
 /**
@@ -40,6 +49,8 @@ export interface AdmissionEvents {
   /** Calls in a row lost their connection: nothing is sent until a ping, at most `forMs` from now, is answered. */
   onCircuitOpened(error: McpError, forMs: number): void;
   onCircuitClosed(): void;
+  /** The server refused a call as one too many. */
+  onThrottled(status: number): void;
 }
 
 export class Admission implements OpenCircuit {
@@ -47,22 +58,33 @@ export class Admission implements OpenCircuit {
   readonly breaker: Breaker;
   readonly budget: RetryBudget;
   readonly #server: ResolvedServer;
+  readonly #clock: Clock;
   readonly #events: AdmissionEvents;
+  /** The last refusal of a call as one too many. */
+  #lastRefusal: McpHttpError | McpResponseError | undefined;
+  /** Ends the waits of upkeep; made when the first begins. */
+  #closing: AbortController | undefined;
   /** Why the breaker is open. */
   #lastFailure: McpError | undefined;
   #isClosed = false;
 
   constructor(server: ResolvedServer, clock: Clock, events: AdmissionEvents) {
     this.#server = server;
+    this.#clock = clock;
     this.#events = events;
     this.limiter = new Limiter(server.limits, clock, (applicant) => this.#tooLong(applicant));
     this.breaker = new Breaker(server.breaker, clock);
     this.budget = new RetryBudget(server.retryBudget, clock);
   }
 
+  /** What the server takes at present; undefined: all that is asked of it. */
+  get throttle(): Throttle | undefined {
+    return this.limiter.throttle;
+  }
+
   /** Takes a place, if one is free or none is needed. Hot path. */
   tryEnter(method: string): boolean {
-    return isUpkeep(method) || this.limiter.tryEnter();
+    return isUpkeep(method) ? this.limiter.heldForMs === 0 : this.limiter.tryEnter();
   }
 
   /** Gives it back. Hot path. */
@@ -79,21 +101,80 @@ export class Admission implements OpenCircuit {
     if (signal?.aborted === true) return applicant.onRefused(signal.reason);
     if (this.#isClosed) return applicant.onRefused(this.#closed());
     const { limits, timeouts } = this.#server;
-    if (!this.limiter.isFull) {
-      return this.limiter.enter(applicant, Math.min(timeouts.queueMs, totalTimeoutMs));
+    if (isUpkeep(applicant.method)) {
+      void this.#untilSendable(applicant, totalTimeoutMs).then(
+        () => applicant.onPlace(),
+        (error: unknown) => applicant.onRefused(error),
+      );
+      return;
     }
-    const why = `${limits.inFlight} calls are under way and ${limits.queued} wait: the queue is full`;
+    if (!this.limiter.isFull) {
+      const queueMs = Math.min(timeouts.queueMs, totalTimeoutMs);
+      return this.limiter.enter(applicant, queueMs, totalTimeoutMs);
+    }
+    const atOnce = this.throttle?.inFlight ?? limits.inFlight;
+    const why = `${atOnce} calls may be under way, ${limits.queued} wait, and the queue is full`;
     applicant.onRefused(this.#overloaded(applicant, why));
+  }
+
+  /**
+   * The server refused a call as one too many: its place is given back, and it waits for another, before all that have
+   * not been sent yet. When this resolves the call has a place again; when it rejects it has none.
+   *
+   * @param leftMs of the call's own time; nothing else bounds the wait
+   * @throws {McpTimeoutError} `total`; {@link McpClosedError}; the signal's reason.
+   */
+  async waitAgain(applicant: Applicant, leftMs: number): Promise<void> {
+    if (isUpkeep(applicant.method)) await this.#untilSendable(applicant, leftMs);
+    else await this.#untilPlace(applicant, leftMs);
+    applicant.turnAt = this.#clock.now();
+  }
+
+  async #untilPlace(applicant: Applicant, leftMs: number): Promise<void> {
+    applicant.isPlaceless = true;
+    await new Promise<void>((resolve, reject) => {
+      this.limiter.enterAgain(new ReturningApplicant(applicant, resolve, reject), leftMs);
+      // After it has given its place back.
+      if (this.#isClosed) this.limiter.turnAway(() => this.#closed());
+    });
+    applicant.isPlaceless = false;
+  }
+
+  /** Upkeep waits for the time alone, not for calls that take theirs. */
+  async #untilSendable(applicant: Applicant, leftMs: number): Promise<void> {
+    const { heldForMs } = this.limiter;
+    if (heldForMs > leftMs) throw this.#outOfTime(applicant);
+    this.#closing ??= new AbortController();
+    if (this.#isClosed) this.#closing.abort(this.#closed());
+    const ends = [applicant.signal, this.#closing.signal];
+    await withEither(ends, (signal) => delay(this.#clock, Math.ceil(heldForMs), { signal }));
+  }
+
+  /** How long the server wants nothing to be sent, milliseconds, as far as that is obeyed. */
+  get heldForMs(): number {
+    return this.limiter.heldForMs;
+  }
+
+  /**
+   * The server refused a call as one too many, and has not run it: what began at `startedAt`. From here on fewer calls
+   * are sent at once, and none before the server wants it.
+   */
+  onThrottled(startedAt: number, error: McpError): void {
+    if (!(error instanceof McpHttpError || error instanceof McpResponseError)) return;
+    this.#lastRefusal = error;
+    this.limiter.onThrottled(startedAt, error.retryAfterMs);
+    this.#events.onThrottled(error.status ?? 0);
   }
 
   /** The server was found again: by a ping, a renewal or a new connection. */
   onFound(): void {
-    if (this.breaker.close()) this.#events.onCircuitClosed();
+    if (this.breaker.close()) this.#onCircuitClosed();
   }
 
   /** Nobody is let in any more, and who waits is turned away. */
   close(): void {
     this.#isClosed = true;
+    this.#closing?.abort(this.#closed());
     this.limiter.turnAway(() => this.#closed());
   }
 
@@ -108,9 +189,18 @@ export class Admission implements OpenCircuit {
     return true;
   }
 
-  /** The server answered, whatever it said. Hot path. */
-  onAnswer(): void {
-    if (this.breaker.onAnswer()) this.#events.onCircuitClosed();
+  /**
+   * The server answered what began at `startedAt`, whatever it said, and did not refuse it as one too many. Hot path.
+   */
+  onAnswer(startedAt: number = Infinity): void {
+    this.limiter.onAccepted(startedAt);
+    if (this.breaker.onAnswer()) this.#onCircuitClosed();
+  }
+
+  #onCircuitClosed(): void {
+    // The refusals were those of a server that was going or coming.
+    this.limiter.unthrottle();
+    this.#events.onCircuitClosed();
   }
 
   // --- OpenCircuit ---
@@ -138,7 +228,7 @@ export class Admission implements OpenCircuit {
 
   #tooLong(applicant: Applicant): McpError {
     const { limits, timeouts } = this.#server;
-    if (applicant.totalTimeoutMs < timeouts.queueMs) return this.#outOfTime(applicant);
+    if (applicant.throttledDueAt <= this.#clock.now()) return this.#outOfTime(applicant);
     return this.#overloaded(
       applicant,
       `no place among its ${limits.inFlight} calls came free within ${timeouts.queueMs} ms (timeouts.queueMs)`,
@@ -155,10 +245,46 @@ export class Admission implements OpenCircuit {
 
   #outOfTime({ method, subject, totalTimeoutMs }: Applicant): McpTimeoutError {
     const { name, limits } = this.#server;
-    return new McpTimeoutError(
-      `${describeRequest(method, subject)} waited for one of the ${limits.inFlight} places of server "${name}" for all of its total limit of ${totalTimeoutMs} ms; it was not sent`,
-      { server: name, method, limit: "total", timeoutMs: totalTimeoutMs },
-    );
+    const { throttle } = this;
+    const why =
+      throttle === undefined
+        ? `waited for one of the ${limits.inFlight} places of server "${name}" for all of its total limit of ${totalTimeoutMs} ms; it was not sent`
+        : `waited for its turn at server "${name}", which refuses calls as too many, until its total limit of ${totalTimeoutMs} ms was over; it was not sent, or refused. Ask for less at once, or give it more time (last: ${this.#lastRefusal?.message ?? "unknown"})`;
+    return new McpTimeoutError(`${describeRequest(method, subject)} ${why}`, {
+      server: name,
+      method,
+      limit: "total",
+      timeoutMs: totalTimeoutMs,
+      cause: throttle && this.#lastRefusal,
+    });
+  }
+}
+
+/** A call that was refused, for as long as it waits for another place. */
+class ReturningApplicant extends Applicant {
+  readonly method: string;
+  readonly subject: string | undefined;
+  readonly totalTimeoutMs: number;
+  turnAt: number;
+  readonly #resolve: () => void;
+  readonly #reject: (error: Error) => void;
+
+  constructor(refused: Applicant, resolve: () => void, reject: (error: Error) => void) {
+    super(refused.signal);
+    this.method = refused.method;
+    this.subject = refused.subject;
+    this.totalTimeoutMs = refused.totalTimeoutMs;
+    this.turnAt = refused.turnAt;
+    this.#resolve = resolve;
+    this.#reject = reject;
+  }
+
+  onPlace(): void {
+    this.#resolve();
+  }
+
+  onRefused(error: unknown): void {
+    this.#reject(error as Error);
   }
 }
 

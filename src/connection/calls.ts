@@ -99,7 +99,7 @@ export class Calls implements CallOwner {
       return this.#runner.run(call);
     } catch (error) {
       // What cannot even be put together (a getter that throws) is a failed call like any other.
-      return Promise.reject(this.#fail(error, call.method) as Error);
+      return Promise.reject(this.#fail(error, call) as Error);
     }
   }
 
@@ -129,7 +129,7 @@ export class Calls implements CallOwner {
   }
 
   onResult(call: Call, result: object): object | Promise<object> {
-    this.admission.onAnswer();
+    this.admission.onAnswer(call.turnAt);
     this.#succeeded += 1;
     const tookMs = this.#clock.now() - call.startedAt;
     if (tookMs < (this.#fastestMs ?? Infinity)) this.#fastestMs = tookMs;
@@ -141,13 +141,13 @@ export class Calls implements CallOwner {
   }
 
   onError(call: Call, error: unknown): never {
-    throw this.#fail(error, call.method);
+    throw this.#fail(error, call);
   }
 
   /** Counted first: the next call is sent before `leave` returns. */
-  #fail(error: unknown, method: string): unknown {
+  #fail(error: unknown, { method, isPlaceless }: Call): unknown {
     this.#countFailed();
-    this.admission.leave(method);
+    if (!isPlaceless) this.admission.leave(method);
     return error;
   }
 

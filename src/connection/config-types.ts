@@ -18,7 +18,10 @@ export interface Timeouts {
   timeoutMs: number;
   /** A call in all: waiting for a connection, replays and progress included. Default 300,000. */
   totalTimeoutMs: number;
-  /** Waiting for a place among the calls under way (`limits.inFlight`). Default 30,000. */
+  /**
+   * Waiting for a place among the calls under way (`limits.inFlight`). It does not count while the server refuses calls
+   * as too many (see `throttleStatuses`): then `totalTimeoutMs` alone bounds the wait. Default 30,000.
+   */
   queueMs: number;
   /** Each step of ending a child process: end of stdin, SIGTERM, SIGKILL. Default 2,000. */
   closeStepMs: number;
@@ -121,6 +124,16 @@ export interface ConnectionOptions {
   reconnect?: Partial<ReconnectOptions>;
   retryBudget?: Partial<RetryBudgetOptions>;
   breaker?: Partial<BreakerOptions>;
+  /**
+   * HTTP statuses, 400 to 599, by which this server, or a proxy before it, refuses a request as one too many *without
+   * having executed it*. The pool then sends fewer calls at once, waits between them, obeys `Retry-After` (up to 30 s),
+   * and sends what was refused again within the caller's own time, whatever its class.
+   *
+   * Add 503 if you know that it comes from a rate limiter that stands before the server, such as nginx's `limit_req`
+   * without `limit_req_status 429`. Leave it out otherwise: a 503 of the server itself, or of a proxy that lost the
+   * server in the middle of a request, may come after the call has run, which would then run twice. Default `[429]`.
+   */
+  throttleStatuses?: readonly number[];
   /**
    * How often a server with no call under way is asked for a sign of life, milliseconds. Without it a connection that
    * is dead is found by the next call, which is then sent over another. Default false: never.

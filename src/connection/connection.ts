@@ -14,6 +14,7 @@ import type { ConnectorDependencies } from "./connector.ts";
 import type { ConnectionCounts, ServerDescription } from "./description.ts";
 import type { Asker, CallOptions } from "./call.ts";
 import { Calls } from "./calls.ts";
+import type { Throttle } from "../resilience/adaptive-limit.ts";
 import type { CircuitState } from "../resilience/breaker.ts";
 import type { ResolvedServer } from "./options.ts";
 import { Health } from "./health.ts";
@@ -23,7 +24,7 @@ import { StandingOrders } from "./standing-orders.ts";
 import type { ConnectionStateName } from "./state.ts";
 import { Supervisor } from "./supervisor.ts";
 
-export interface ConnectionEvents extends AdmissionEvents {
+export interface ConnectionEvents extends Omit<AdmissionEvents, "onThrottled"> {
   onState(next: ConnectionStateName, previous: ConnectionStateName, error?: McpError): void;
   /** A session holds, or another one after the server forgot the last. */
   onSession(renewed: boolean): void;
@@ -125,6 +126,7 @@ export class Connection {
           this.#supervisor.hurry();
           events.onCircuitClosed();
         },
+        onThrottled: (status) => quirks.note("rate-limited", `HTTP ${status}`),
         onEnded: () => this.#onEnded?.(),
       },
     });
@@ -169,6 +171,11 @@ export class Connection {
   /** How requests are spread over replicas of the server; `undefined` where no session tells them apart. */
   get routing(): Routing | undefined {
     return this.#supervisor.routing;
+  }
+
+  /** What the server takes at present, after it refused calls as too many; undefined: all that is asked of it. */
+  get throttle(): Throttle | undefined {
+    return this.#calls.admission.throttle;
   }
 
   /** Aborted when it is closed for good, with the error that says so. */

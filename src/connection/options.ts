@@ -38,6 +38,8 @@ export interface ResolvedServer {
   readonly reconnect: Readonly<ReconnectOptions>;
   readonly retryBudget: Readonly<RetryBudgetOptions>;
   readonly breaker: Readonly<BreakerOptions>;
+  /** Statuses that say: refused as one too many, and not executed. */
+  readonly throttleStatuses: readonly number[];
   readonly healthCheckIntervalMs: number | false;
 }
 
@@ -84,6 +86,8 @@ export const DEFAULT_BREAKER: Readonly<BreakerOptions> = Object.freeze({
   maxOpenMs: 300_000,
 });
 
+export const DEFAULT_THROTTLE_STATUSES: readonly number[] = Object.freeze([429]);
+
 /**
  * Checks what the user gave for one server, on top of the pool's defaults.
  *
@@ -125,6 +129,7 @@ export function resolveServer(
     reconnect: merge(DEFAULT_RECONNECT, defaults.reconnect, common.reconnect),
     retryBudget: merge(DEFAULT_RETRY_BUDGET, defaults.retryBudget, common.retryBudget),
     breaker: merge(DEFAULT_BREAKER, defaults.breaker, common.breaker),
+    throttleStatuses: copyStatuses(pick("throttleStatuses")),
     healthCheckIntervalMs: pick("healthCheckIntervalMs") ?? false,
   });
 }
@@ -138,6 +143,10 @@ function merge<T extends object>(
     Object.entries(options ?? {}).filter(([, value]) => value !== undefined),
   );
   return own.length === 0 ? base : Object.freeze({ ...base, ...Object.fromEntries(own) });
+}
+
+function copyStatuses(statuses: readonly number[] | undefined): readonly number[] {
+  return statuses === undefined ? DEFAULT_THROTTLE_STATUSES : Object.freeze([...statuses]);
 }
 
 function copyFilter(filter: ToolFilter | undefined): ToolFilter {

@@ -71,6 +71,9 @@ const connectionEntries = {
       maxOpenMs: v.optional(milliseconds),
     }),
   ),
+  throttleStatuses: v.optional(
+    v.array(v.pipe(v.number(), v.integer(), v.minValue(400), v.maxValue(599))),
+  ),
   healthCheckIntervalMs: v.optional(v.union([milliseconds, v.literal(false)])),
 };
 

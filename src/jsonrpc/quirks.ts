@@ -63,7 +63,8 @@ export type QuirkCode =
   | "list-late"
   | "stream-refused"
   | "stream-ends-at-once"
-  | "stream-held-back";
+  | "stream-held-back"
+  | "rate-limited";
 
 /** Every deviation that the pool repairs or reports. */
 export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
@@ -286,6 +287,10 @@ export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
     server:
       "does not let the head of the change stream through: a proxy in between buffers it (nginx needs proxy_buffering off, or the header X-Accel-Buffering: no from the server), or the server sends its headers with its first event",
     pool: "connects without waiting for the stream, and hears of changes late or never",
+  },
+  "rate-limited": {
+    server: "refuses calls as too many",
+    pool: "sends fewer at once, waits between them, and sends what was refused again when its turn comes",
   },
 };
 

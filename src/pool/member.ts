@@ -190,6 +190,7 @@ export class Member implements CachedSource {
       server: this.name,
       state: server.disabled ? "disabled" : connection.state,
       circuit: connection.circuit,
+      throttled: connection.throttle,
       address: addressOf(server.target),
       ...connection.description,
       tools: this.#catalog.toolsOf(this.name).length,

@@ -4,6 +4,7 @@ import type { ConnectionCounts, ServerDescription } from "../connection/descript
 import type { ConnectionStateName } from "../connection/state.ts";
 import type { McpErrorJson } from "../core/errors.ts";
 import type { QuirkCode } from "../jsonrpc/quirks.ts";
+import type { Throttle } from "../resilience/adaptive-limit.ts";
 import type { CircuitState } from "../resilience/breaker.ts";
 
 export interface ServerStatus extends Partial<ServerDescription> {
@@ -12,6 +13,11 @@ export interface ServerStatus extends Partial<ServerDescription> {
   readonly state: ConnectionStateName | "disabled";
   /** `open`: nothing is sent for a while, because calls in a row lost their connection; `half-open`: one is tried. */
   readonly circuit: CircuitState;
+  /**
+   * The server refuses calls as too many (`throttleStatuses`): so many are sent at once, so far apart (milliseconds, from
+   * the beginning of one to that of the next). Follows what the server takes; undefined when it takes all.
+   */
+  readonly throttled: Throttle | undefined;
   /** URL without query values, or the command's name. */
   readonly address: string;
   /** Tools that the pool shows. */

@@ -6,6 +6,8 @@ import {
   McpProtocolError,
   type McpError,
 } from "../../core/errors.ts";
+import { ProxyError } from "./proxied.ts";
+import { ProxySettingError } from "./proxy-environment.ts";
 
 import { afterSilence, proxyHint } from "./silence.ts";
 
@@ -145,8 +147,15 @@ export interface FailedRequest {
 export function errorFromNodeReason(reason: unknown, request: FailedRequest): McpError {
   const { kind, code } = classifyNodeError(reason);
   const { server, address, method, stage, isPlain, silentMs = 0 } = request;
-  const what = code === undefined ? TEXT[kind] : `${TEXT[kind]} (${code})`;
+  const what =
+    reason instanceof ProxySettingError
+      ? reason.message
+      : code === undefined
+        ? TEXT[kind]
+        : `${TEXT[kind]} (${code})`;
   const common = { server, method, cause: reason };
+  const proxyError = proxyErrorIn(reason);
+  if (proxyError !== undefined) return errorFromProxy(proxyError, request);
   if (stage === "queued") {
     const message = `cannot connect to "${server}" at ${address}: ${what}; ${ADVICE[kind]}`;
     if (kind === "invalid") return new McpConfigError(message, common);
@@ -173,6 +182,71 @@ export function errorFromNodeReason(reason: unknown, request: FailedRequest): Mc
       : `lost the connection to "${server}" at ${address} in the middle of its answer${afterSilence(silentMs)}: ${what}${proxyHint(silentMs)}`,
     { ...common, retryable: true, sent: stage === "written" ? "unknown" : "yes" },
   );
+}
+
+/** Statuses of a proxy after which the very same CONNECT may succeed. */
+const RETRYABLE_CONNECT: ReadonlySet<number> = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/** The proxy did not open the way: the server has not got a byte. */
+function errorFromProxy(
+  error: ProxyError,
+  { server, address, method }: FailedRequest,
+): McpConnectionError {
+  const { status } = error;
+  const { kind, code } = classifyNodeError(error.cause);
+  const [what, advice] =
+    status === undefined
+      ? ([code === undefined ? TEXT[kind] : `${TEXT[kind]} (${code})`, PROXY_ADVICE] as const)
+      : answerOf(status);
+  const detail = error.detail === "" ? "" : ` [${error.detail}]`;
+  const retryable =
+    status === undefined
+      ? kind !== "certificate" && kind !== "tls" && kind !== "closed" && kind !== "invalid"
+      : RETRYABLE_CONNECT.has(status);
+  return new McpConnectionError(
+    "CONNECTION_FAILED",
+    `cannot connect to "${server}" at ${address} through the proxy ${error.proxy}: ${what}${detail}; ${advice.replace("https_proxy", error.variable)}`,
+    { server, method, cause: error, retryable },
+  );
+}
+
+const PROXY_ADVICE = "check that the proxy in https_proxy is running and listens there";
+
+/** A proxy's answer to CONNECT, and what to do about it. */
+function answerOf(status: number): readonly [what: string, advice: string] {
+  switch (status) {
+    case 407:
+      return [
+        "it wants credentials, or others than those given (407)",
+        "give the proxy's credentials in https_proxy, as in http://user:password@host:port",
+      ];
+    case 403:
+      return [
+        "it does not allow that (403)",
+        "ask the proxy's owner to allow this host and port, or name the host in no_proxy",
+      ];
+    case 502:
+    case 503:
+    case 504:
+      return [
+        `it could not reach the host (${status})`,
+        "check the host name, and that the proxy can resolve and reach it",
+      ];
+    default:
+      return [
+        `it answered CONNECT with ${status}`,
+        "check that https_proxy names a forward proxy, and ask the proxy's owner",
+      ];
+  }
+}
+
+function proxyErrorIn(reason: unknown): ProxyError | undefined {
+  let current = reason;
+  for (let depth = 0; depth < MAX_CHAIN && current instanceof Error; depth++) {
+    if (current instanceof ProxyError) return current;
+    current = current.cause;
+  }
+  return undefined;
 }
 
 /**

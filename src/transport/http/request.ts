@@ -187,7 +187,7 @@ export abstract class HttpRequest extends AnswerBody implements DirectHandler, S
       address: this.context.address,
       method: this.rpcMethod,
       stage,
-      isPlain: this.#url.protocol === "http:",
+      isPlain: this.#url.protocol === "http:" && this.context.sockets.isPlain,
       silentMs: this.silentMs(),
     });
     if (stage === "answered" && !this.#isRedirected) {

@@ -3,17 +3,18 @@
 // Hot path: `acquireCall`.
 
 import { Socket } from "node:net";
-import { buildConnector, Client, EnvHttpProxyAgent, errors, type Dispatcher } from "undici";
+import { buildConnector, Client, errors, type Dispatcher } from "undici";
 import { CallSocket, CallSockets } from "./call-sockets.ts";
 import type { Sender } from "./call-sockets.ts";
-import { namesProxy } from "./proxy-environment.ts";
+import { createTunnelAgent, ForwardClient, isHttp } from "./proxied.ts";
+import { proxyFor, ProxySettingError, type Proxy } from "./proxy-environment.ts";
 
 /** Sockets beyond those for calls: what cancels a call, or answers for it, must not wait for one to end. */
 const SPARE_SOCKETS = 16;
 
 /**
- * Behind a proxy each of undici's clients is two agents and what they hold: two take turns, so that a call that follows
- * the last at once has another socket, and all beyond them share one agent.
+ * With tunnels through a proxy each of undici's clients is two agents and what they hold: two take turns, so that a call
+ * that follows the last at once has another socket, and all beyond them share one agent.
  */
 const PROXIED_SOCKETS = 2;
 
@@ -43,8 +44,8 @@ export class Sockets {
   readonly #calls: CallSockets;
   /** The user's, for every call. */
   readonly #given: CallSocket | undefined;
-  /** Nothing stands between us and the server. */
-  readonly #isDirect: boolean;
+  /** What stands between us and the server, by the environment; an error: what stands there is no proxy. */
+  readonly #proxy: Proxy | ProxySettingError | undefined;
   /** What comes later than that would open sockets that nobody closes. */
   #isDestroyed = false;
 
@@ -61,16 +62,17 @@ export class Sockets {
     };
     const { dispatcher, url, callCount } = options;
     if (dispatcher !== undefined) this.#given = new CallSocket(dispatcher, "shared");
-    this.#isDirect = isLoopback(url.hostname) || !namesProxy();
+    this.#proxy = dispatcher === undefined ? findProxy(url) : undefined;
+    const proxy = this.#proxy;
     const count = callCount + SPARE_SOCKETS;
     const create = (): Dispatcher => this.#create();
     this.#calls = new CallSockets(
-      this.#isDirect
+      proxy === undefined || !this.#hasTunnels
         ? { count, create }
         : {
             count: PROXIED_SOCKETS,
             create,
-            createShared: () => this.#createProxied(count - PROXIED_SOCKETS),
+            createShared: () => this.#createProxied(proxy, count - PROXIED_SOCKETS),
           },
     );
   }
@@ -165,20 +167,39 @@ export class Sockets {
     await Promise.all(Array.from(this.#sockets, destroySocket));
   }
 
-  /** One socket. */
-  #create(): Dispatcher {
-    if (!this.#isDirect) return this.#createProxied(1);
-    return new Client(this.#options.url.origin, this.#clientOptions());
+  /** Of the proxy that is told each request, and answers it itself where it cannot pass it on. */
+  get forwardProxy(): string | undefined {
+    const proxy = this.#proxy;
+    if (proxy === undefined || proxy instanceof ProxySettingError) return undefined;
+    return this.#hasTunnels ? undefined : proxy.name;
   }
 
-  #createProxied(connections: number): Dispatcher {
-    const { connectMs } = this.#options;
-    return new EnvHttpProxyAgent({
-      ...this.#clientOptions(),
-      connections,
-      proxyTls: { timeout: connectMs },
-      requestTls: { timeout: connectMs },
-    });
+  /** The sockets of an `http:` server are TCP itself: what is written is the request and nothing else. */
+  get isPlain(): boolean {
+    const proxy = this.#proxy;
+    return proxy instanceof ProxySettingError || proxy?.url.protocol !== "https:";
+  }
+
+  get #hasTunnels(): boolean {
+    const proxy = this.#proxy;
+    if (proxy === undefined || proxy instanceof ProxySettingError) return false;
+    return this.#options.url.protocol === "https:" || !isHttp(proxy);
+  }
+
+  /** One socket. */
+  #create(): Dispatcher {
+    return this.#proxy === undefined
+      ? new Client(this.#options.url.origin, this.#clientOptions())
+      : this.#createProxied(this.#proxy, 1);
+  }
+
+  #createProxied(proxy: Proxy | ProxySettingError, connections: number): Dispatcher {
+    if (proxy instanceof ProxySettingError) throw proxy;
+    const { url, connectMs } = this.#options;
+    const { origin } = url;
+    const client = this.#clientOptions();
+    const options = { proxy, origin, connect: this.#connect, connectMs, client };
+    return this.#hasTunnels ? createTunnelAgent(options, connections) : new ForwardClient(options);
   }
 
   #clientOptions(): Client.Options {
@@ -193,9 +214,14 @@ export class Sockets {
   }
 }
 
-/** The hosts that no proxy can reach for us; the rule of Go's net/http. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);
+/** Thrown when it is needed, so that it is the error of an attempt to connect. */
+function findProxy(url: URL): Proxy | ProxySettingError | undefined {
+  try {
+    return proxyFor(url);
+  } catch (error) {
+    if (error instanceof ProxySettingError) return error;
+    throw error;
+  }
 }
 
 function destroySocket(socket: Socket): Promise<void> {

@@ -1,6 +1,12 @@
 // What an HTTP status says. https://modelcontextprotocol.io/specification/2025-11-25/basic/transports#sending-messages-to-the-server
 
-import { McpAuthError, McpHttpError, McpResponseError, type McpError } from "../../core/errors.ts";
+import {
+  McpAuthError,
+  McpConnectionError,
+  McpHttpError,
+  McpResponseError,
+  type McpError,
+} from "../../core/errors.ts";
 import { describeBody } from "../../core/html-text.ts";
 import { excerpt, redactUrl } from "../../core/redact.ts";
 import type { JsonRpcFailure, RequestId } from "../../jsonrpc/messages.ts";
@@ -62,6 +68,17 @@ export function statusError(
       challenge,
     });
   }
+  const { forwardProxy } = context.sockets;
+  // No server asks for that: it is the proxy, and the server has not got the request.
+  // https://www.rfc-editor.org/rfc/rfc9110#section-15.5.8
+  const isProxy = status === 407 && headers.all("proxy-authenticate") !== undefined;
+  if (isProxy && forwardProxy !== undefined) {
+    return new McpConnectionError(
+      "CONNECTION_FAILED",
+      `cannot connect to ${who} through the proxy ${forwardProxy}: it wants credentials, or others than those given (407); give the proxy's credentials in http_proxy, as in http://user:password@host:port`,
+      { server, method, sent: "no", retryable: false },
+    );
+  }
   // A notification too can be refused in words, without an id.
   const failure = method === undefined ? undefined : rpcFailure(context, body, request.id);
   const waitMs = retryAfterMs(headers.all("retry-after"), context.clock.wallTime());
@@ -73,7 +90,8 @@ export function statusError(
     location !== undefined && status >= 300 && status < 400
       ? `redirects to ${redactLocation(location, context.url)}, which is not followed; use that address if it is yours`
       : `answered with HTTP ${status}${lateness(status, answeredAfterMs)}${status === 404 ? notFound(request) : ""}${shown === "" ? "" : `: ${shown}`}`;
-  return new McpHttpError(`${who} ${detail}`, {
+  const via = forwardProxy === undefined ? "" : ` (${passedOn(forwardProxy, headers)})`;
+  return new McpHttpError(`${who} ${detail}${via}`, {
     ...common,
     retryable: RETRYABLE.has(status),
     retryAfterMs: waitMs,
@@ -87,6 +105,18 @@ const GATEWAY_STATUSES: ReadonlySet<number> = new Set([502, 503, 504]);
 function lateness(status: number, answeredAfterMs: number): string {
   if (!GATEWAY_STATUSES.has(status)) return "";
   return `${afterSilence(answeredAfterMs)}${proxyHint(answeredAfterMs)}`;
+}
+
+/** Headers that proxies add to answers of their own. */
+const TELLING_HEADERS = ["proxy-status", "x-squid-error", "via"];
+
+/** The status alone does not say whether the server answered, or the proxy. */
+function passedOn(proxy: string, headers: AnswerHeaders): string {
+  const said = TELLING_HEADERS.flatMap((name) => {
+    const value = headers.all(name);
+    return value === undefined ? [] : [`, ${name}: ${excerpt(value, 100)}`];
+  });
+  return `through the proxy ${proxy}, which may be what answered${said.join("")}`;
 }
 
 /** The server's JSON-RPC error as our error, with the HTTP status that carried it. */

@@ -62,6 +62,7 @@ describe("defaults", () => {
     expect(server.retryBudget).toEqual({ share: 0.2, perSecond: 10 });
     expect(server.breaker).toEqual({ failures: 5, openMs: 30_000, maxOpenMs: 300_000 });
     expect(server.healthCheckIntervalMs).toBe(false);
+    expect(server.throttleStatuses).toEqual([429]);
   });
 
   test("the server's own options win over the pool's, field by field", () => {
@@ -78,6 +79,17 @@ describe("defaults", () => {
     expect(timeouts).toEqual({ ...DEFAULT_TIMEOUTS, timeoutMs: 1, connectMs: 3 });
     expect([trusted, lazy]).toEqual([false, true]);
     expect(tools).toEqual({ deny: ["x"] });
+  });
+
+  test("throttleStatuses of the server replace the pool's, and are a copy", () => {
+    const own = [429, 503];
+    const config = { url: URL_OF, throttleStatuses: own };
+    const { throttleStatuses } = resolveServer("s", config, { throttleStatuses: [429, 502] });
+    own.push(500);
+    expect(throttleStatuses).toEqual([429, 503]);
+    expect(Object.isFrozen(throttleStatuses)).toBe(true);
+    const inherited = resolveServer("s", { url: URL_OF }, { throttleStatuses: [429, 502] });
+    expect(inherited.throttleStatuses).toEqual([429, 502]);
   });
 
   test("an option that is explicitly undefined is one that was not given", () => {
@@ -210,6 +222,10 @@ describe("values", () => {
     ["trusted", { trusted: "true" }],
     ["tools.allow.0", { tools: { allow: [5] } }],
     ["outputValidation", { outputValidation: "fail" }],
+    ["throttleStatuses", { throttleStatuses: 503 }],
+    ["throttleStatuses.1", { throttleStatuses: [429, 200] }],
+    ["throttleStatuses.0", { throttleStatuses: [600] }],
+    ["throttleStatuses.0", { throttleStatuses: [429.5] }],
   ])("%s: %j", (path, options) => {
     expect(complaint({ url: URL_OF, ...options }).path).toBe(`servers.s.${path}`);
   });

@@ -4,7 +4,7 @@ import {
   classifyNodeError,
   errorFromNodeReason,
 } from "../../../../src/transport/http/node-error.ts";
-import { isLoopback } from "../../../../src/transport/http/sockets.ts";
+import { isLoopback } from "../../../../src/transport/http/proxy-environment.ts";
 import { mediaType, retryAfterMs } from "../../../../src/transport/http/status.ts";
 
 function coded(code: string, cause?: unknown): Error {
