@@ -14,13 +14,11 @@ import {
   McpResponseError,
   McpTimeoutError,
 } from "../core/errors.ts";
-import type { CallFrame, EraRequest, EraSession } from "../eras/era.ts";
+import type { EraSession } from "../eras/era.ts";
 import { describeRequest } from "../jsonrpc/pending.ts";
-import type { RequestId } from "../jsonrpc/messages.ts";
-import type { CallLimits } from "../jsonrpc/running-call.ts";
-import type { Progress, Tool } from "../spec/types.ts";
 import type { Admission } from "./admission.ts";
 import { asMcpError } from "./attempt-error.ts";
+import { Attempt } from "./attempt.ts";
 import type { Call, CallOwner } from "./call.ts";
 import type { Link } from "./link.ts";
 import { decideReplay, isLateRefusal, momentOf } from "./replay.ts";
@@ -123,20 +121,22 @@ export class CallRunner {
     const moment = this.#momentOf(failure, error);
     this.#tellBreaker(moment, failure, error);
     const decision = this.#decide(call, moment, tally);
+    if (decision.action === "wait") return this.#waitAgain(call, error, decision, tally, left());
     if (decision.action !== "verify") return this.#act(decision, call, failure, tally, left());
     // Behind replicas the next attempt tells as much as a ping, as long as it has not failed again and again.
     const isBlind = this.#supervisor.isPerRequest && (tally.refusals + 1) % MAX_BLIND_RESENDS !== 0;
     const isLost = isBlind || (await this.#untilVerified(call, session, error, left()));
     if (!isLost || moment.name !== "session-suspect" || !moment.isProof) throw error;
     const lost = this.#decide(call, { name: "session-lost", isLate: moment.isLate }, tally);
-    if (lost.action !== "renew") return this.#act(lost, call, failure, tally, left());
+    if (lost.action === "fail-unknown") throw this.#outcomeUnknown(call, error, tally);
+    if (lost.action !== "renew") throw error;
     tally.refusals += 1;
     return 0;
   }
 
   /** Does what was decided, and gives the time to wait before the next attempt. */
   #act(
-    decision: ReplayDecision,
+    decision: Exclude<ReplayDecision, { readonly action: "wait" }>,
     call: Call,
     { error: given, link, session }: Failure,
     tally: Tally,
@@ -163,9 +163,6 @@ export class CallRunner {
           this.#supervisor.reportUnknownSession(session, error);
         }
         return 0;
-      case "wait":
-        // On top of what the server asked for: never early, and not all who were told the same at once.
-        return (decision.waitMs ?? 0) + this.#nextPause(tally);
       case "replay": {
         const waitMs = (decision.waitMs ?? 0) + this.#nextPause(tally);
         tally.mayHaveRun = true;
@@ -177,13 +174,31 @@ export class CallRunner {
     }
   }
 
+  /** The server has refused the call as one too many: it waits in line again, and no longer than its own time. */
+  async #waitAgain(
+    call: Call,
+    error: McpError,
+    { waitMs = 0 }: ReplayDecision & { readonly action: "wait" },
+    tally: Tally,
+    leftMs: number,
+  ): Promise<number> {
+    if (waitMs > leftMs) throw this.#tooLate(call, error, tally);
+    try {
+      await this.#admission.waitAgain(call, leftMs);
+    } catch (cause) {
+      throw cause instanceof McpError ? this.#unsent(call, cause, tally) : cause;
+    }
+    return 0;
+  }
+
   #momentOf({ session, startedAt }: Failure, error: McpError): Moment {
     const refusal = session.refusalOf(error);
-    if (refusal === "none") return momentOf(error, refusal, false);
+    const { throttleStatuses } = this.#owner.server;
+    if (refusal === "none") return momentOf(error, refusal, false, throttleStatuses);
     const took = answeredAfter(error) ?? this.#clock.now() - startedAt;
     // Without sessions a second server does not refuse what a proxy repeats.
     const isLate = session.hasSessionId && isLateRefusal(took, this.#owner.fastestMs);
-    return momentOf(error, refusal, isLate);
+    return momentOf(error, refusal, isLate, throttleStatuses);
   }
 
   /** Whether the session was lost, which a ping tells. A caller waits for it no longer than for everything else. */
@@ -216,6 +231,9 @@ export class CallRunner {
   #tellBreaker(moment: Moment, { link, startedAt }: Failure, error: McpError): void {
     // A channel is one for all calls: its loss is the supervisor's affair.
     if (link.transport.channel === "duplex") return;
+    const isBusy = error instanceof McpHttpError && error.status === 503;
+    if (moment.name === "throttled" || isBusy) this.#admission.onThrottled(startedAt, error);
+    if (moment.name === "throttled") return;
     const isFailure = moment.name === "lost" || moment.name === "gateway";
     if (isFailure) {
       const isOpened = this.#admission.onFailure(startedAt, error);
@@ -346,37 +364,6 @@ interface Failure {
   readonly session: EraSession;
   /** When the attempt began, on the clock. */
   readonly startedAt: number;
-}
-
-class Attempt implements EraRequest {
-  readonly method: string;
-  readonly params: object | undefined;
-  readonly subject: string | undefined;
-  readonly id: RequestId | undefined;
-  readonly limits: CallLimits;
-  readonly signal: AbortSignal | undefined;
-  readonly onProgress: ((progress: Progress) => void) | undefined;
-  readonly tool: Tool | undefined;
-  readonly frame: CallFrame;
-
-  constructor(call: Call, totalMs: number, id: RequestId | undefined) {
-    const { signal, onProgress, meta } = call.options;
-    this.method = call.method;
-    this.params = meta === undefined ? call.params : withMeta(call.params, meta);
-    this.subject = call.subject;
-    this.id = id;
-    this.limits = { silenceMs: call.timeoutMs, totalMs, statedTotalMs: call.totalTimeoutMs };
-    this.signal = signal;
-    this.onProgress = onProgress;
-    this.tool = call.tool;
-    this.frame = call;
-  }
-}
-
-/** What the caller put into the parameters stays, beside what it gave as an option. */
-function withMeta(params: object | undefined, meta: object): object {
-  const own = (params as { _meta?: object } | undefined)?._meta;
-  return { ...params, _meta: { ...own, ...meta } };
 }
 
 /** How long after its writing the request was refused, milliseconds, where the transport measured it. */

@@ -1,6 +1,5 @@
 // How long to wait before the next attempt to connect: soon after a good connection, ever longer otherwise.
 
-import { delay } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { Backoff } from "../resilience/backoff.ts";
 import type { ReconnectOptions } from "./config-types.ts";
@@ -47,40 +46,5 @@ export class Pace {
   /** `isAwaited`: callers still wait, so that their budget is worth more attempts. */
   afterFailure(isAwaited: boolean): number {
     return isAwaited ? this.#foreground.next() : this.#background.next();
-  }
-}
-
-/** A session that was lost sooner after it began was no good one, milliseconds. */
-const GOOD_SESSION_MS = 60_000;
-
-/** So many renewals in a row cost no time: a server that is deployed forgets its sessions more than once. */
-const FREE_RENEWALS = 5;
-
-/** Renewals: what is lost as soon as it begins is begun ever more slowly. */
-export class RenewalPace {
-  readonly #clock: Clock;
-  readonly #backoff: Backoff;
-  #renewedAt = -Infinity;
-  /** Since the last session that was a good one. */
-  #losses = 0;
-
-  constructor({ initialMs, maxMs }: Readonly<ReconnectOptions>, clock: Clock) {
-    this.#clock = clock;
-    // Callers wait through it, so that it must stay well inside their budget.
-    this.#backoff = new Backoff({ initialMs, factor: 2, maxMs, jitter: 0.2 }, clock);
-  }
-
-  onRenewed(): void {
-    this.#renewedAt = this.#clock.now();
-  }
-
-  /** Waits until a renewal may begin. */
-  async wait(signal: AbortSignal): Promise<void> {
-    if (this.#clock.now() - this.#renewedAt >= GOOD_SESSION_MS) {
-      this.#losses = 0;
-      return this.#backoff.reset();
-    }
-    this.#losses += 1;
-    if (this.#losses > FREE_RENEWALS) await delay(this.#clock, this.#backoff.next(), { signal });
   }
 }

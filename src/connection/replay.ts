@@ -94,8 +94,14 @@ export function isLateRefusal(tookMs: number, fastestMs: number | undefined): bo
  *
  * @param refusal the era's own judgement of the error
  * @param isLate see {@link isLateRefusal}
+ * @param throttleStatuses those with which the server, or a proxy, refuses a call as one too many
  */
-export function momentOf(error: unknown, refusal: Refusal, isLate: boolean): Moment {
+export function momentOf(
+  error: unknown,
+  refusal: Refusal,
+  isLate: boolean,
+  throttleStatuses: readonly number[] = [429],
+): Moment {
   if (refusal === "unknown") return { name: "session-lost", isLate };
   if (refusal === "suspect") {
     // A server that breaks with 500 may do so after it has run the request.
@@ -113,10 +119,10 @@ export function momentOf(error: unknown, refusal: Refusal, isLate: boolean): Mom
   }
   if (error instanceof McpHttpError) {
     const { status, retryAfterMs } = error;
-    if (status === 429) return { name: "throttled", retryAfterMs };
+    if (throttleStatuses.includes(status)) return { name: "throttled", retryAfterMs };
     if (status >= 502 && status <= 504) return { name: "gateway", retryAfterMs };
   }
-  if (error instanceof McpResponseError && error.status === 429) {
+  if (error instanceof McpResponseError && throttleStatuses.includes(error.status ?? 200)) {
     return { name: "throttled", retryAfterMs: error.retryAfterMs };
   }
   return { name: "final" };
