@@ -65,7 +65,7 @@ export const FORWARDS: readonly Forward[] = [
     title: "a wrong login",
     config: "login.conf",
     scheme: "http",
-    login: "user:wrong",
+    login: "user:canary-wrong",
     refusal: { status: "407", final: true },
   },
   {
@@ -199,7 +199,7 @@ export function problemsOfForward(
     status === undefined || new RegExp(String.raw`\b${status}\b`).test(message)
       ? ""
       : `no ${status} in: ${message}`,
-    message.includes("password") ? `the login is in the message: ${message}` : "",
+    message.includes("canary") ? `the login is in the message: ${message}` : "",
     final && seconds > limit ? `it took ${seconds.toFixed(1)} s` : "",
     error?.sent === "no" ? "" : `sent is ${error?.sent}`,
   ].filter((problem) => problem !== "");
