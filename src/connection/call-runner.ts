@@ -123,6 +123,10 @@ export class CallRunner {
     const moment = this.#momentOf(failure, error);
     this.#tellBreaker(moment, failure, error);
     const decision = this.#decide(call, moment, tally);
+    if (decision.action === "wait") {
+      await this.#waitTurn(call, error, left(), tally);
+      return 0;
+    }
     if (decision.action !== "verify") return this.#act(decision, call, failure, tally, left());
     const isLost = await this.#untilVerified(call, session, error, left());
     if (!isLost || moment.name !== "session-suspect" || !moment.isProof) throw error;
@@ -142,6 +146,7 @@ export class CallRunner {
     switch (decision.action) {
       case "fail":
       case "verify":
+      case "wait":
         throw error.sent === "no" ? this.#unsent(call, error, tally) : error;
       case "fail-unknown":
         throw this.#outcomeUnknown(call, error, tally);
@@ -159,10 +164,8 @@ export class CallRunner {
           this.#supervisor.reportUnknownSession(session, error);
         }
         return 0;
-      case "wait":
-        // On top of what the server asked for: never early, and not all who were told the same at once.
-        return (decision.waitMs ?? 0) + this.#nextPause(tally);
       case "replay": {
+        // On top of what the server asked for: never early, and not all who were told the same at once.
         const waitMs = (decision.waitMs ?? 0) + this.#nextPause(tally);
         tally.mayHaveRun = true;
         if (waitMs > leftMs) throw this.#tooLate(call, error, tally);
@@ -174,8 +177,9 @@ export class CallRunner {
   }
 
   #momentOf({ session, startedAt }: Failure, error: McpError): Moment {
+    const { throttleStatuses } = this.#owner.server;
     const refusal = session.refusalOf(error);
-    if (refusal === "none") return momentOf(error, refusal, false);
+    if (refusal === "none") return momentOf(error, refusal, false, throttleStatuses);
     const took = answeredAfter(error) ?? this.#clock.now() - startedAt;
     return momentOf(error, refusal, isLateRefusal(took, this.#owner.fastestMs));
   }
@@ -210,12 +214,25 @@ export class CallRunner {
   #tellBreaker(moment: Moment, { link, startedAt }: Failure, error: McpError): void {
     // A channel is one for all calls: its loss is the supervisor's affair.
     if (link.transport.channel === "duplex") return;
+    const isThrottled = moment.name === "throttled";
+    if (isThrottled || statusOf(error) === 503) this.#admission.onThrottled(startedAt, error);
     const isFailure = moment.name === "lost" || moment.name === "gateway";
     if (isFailure) {
       const isOpened = this.#admission.onFailure(startedAt, error);
       // From here on callers wait, and pings look for the server.
       if (isOpened) this.#supervisor.reportUnreachable(link, error, this.#admission);
-    } else if (error.sent === "yes" && error.code !== "TIMEOUT") this.#admission.onAnswer();
+    } else if (isThrottled) this.#admission.onRefusal();
+    else if (error.sent === "yes" && error.code !== "TIMEOUT") this.#admission.onAnswer(startedAt);
+  }
+
+  /** The server refused it as one too many: it waits its turn, as long as its own time allows. */
+  async #waitTurn(call: Call, error: McpError, leftMs: number, tally: Tally): Promise<void> {
+    if (this.#admission.heldForMs > leftMs) throw this.#tooLate(call, error, tally);
+    try {
+      await this.#admission.waitAgain(call, leftMs);
+    } catch (reason) {
+      throw reason instanceof McpError ? this.#unsent(call, reason, tally) : reason;
+    }
   }
 
   #nextPause(tally: Tally): number {
@@ -312,6 +329,12 @@ export class CallRunner {
       },
     );
   }
+}
+
+function statusOf(error: McpError): number | undefined {
+  return error instanceof McpHttpError || error instanceof McpResponseError
+    ? error.status
+    : undefined;
 }
 
 /** What has happened to one call so far. */
