@@ -121,7 +121,10 @@ export class CallRunner {
     const moment = this.#momentOf(failure, error);
     this.#tellBreaker(moment, failure, error);
     const decision = this.#decide(call, moment, tally);
-    if (decision.action === "wait") return this.#waitAgain(call, error, decision, tally, left());
+    if (decision.action === "wait") {
+      await this.#waitTurn(call, error, left(), tally);
+      return 0;
+    }
     if (decision.action !== "verify") return this.#act(decision, call, failure, tally, left());
     // Behind replicas the next attempt tells as much as a ping, as long as it has not failed again and again.
     const isBlind = this.#supervisor.isPerRequest && (tally.refusals + 1) % MAX_BLIND_RESENDS !== 0;
@@ -164,6 +167,7 @@ export class CallRunner {
         }
         return 0;
       case "replay": {
+        // On top of what the server asked for: never early, and not all who were told the same at once.
         const waitMs = (decision.waitMs ?? 0) + this.#nextPause(tally);
         tally.mayHaveRun = true;
         if (waitMs > leftMs) throw this.#tooLate(call, error, tally);
@@ -174,26 +178,9 @@ export class CallRunner {
     }
   }
 
-  /** The server has refused the call as one too many: it waits in line again, and no longer than its own time. */
-  async #waitAgain(
-    call: Call,
-    error: McpError,
-    { waitMs = 0 }: ReplayDecision & { readonly action: "wait" },
-    tally: Tally,
-    leftMs: number,
-  ): Promise<number> {
-    if (waitMs > leftMs) throw this.#tooLate(call, error, tally);
-    try {
-      await this.#admission.waitAgain(call, leftMs);
-    } catch (cause) {
-      throw cause instanceof McpError ? this.#unsent(call, cause, tally) : cause;
-    }
-    return 0;
-  }
-
   #momentOf({ session, startedAt }: Failure, error: McpError): Moment {
-    const refusal = session.refusalOf(error);
     const { throttleStatuses } = this.#owner.server;
+    const refusal = session.refusalOf(error);
     if (refusal === "none") return momentOf(error, refusal, false, throttleStatuses);
     const took = answeredAfter(error) ?? this.#clock.now() - startedAt;
     // Without sessions a second server does not refuse what a proxy repeats.
@@ -231,15 +218,25 @@ export class CallRunner {
   #tellBreaker(moment: Moment, { link, startedAt }: Failure, error: McpError): void {
     // A channel is one for all calls: its loss is the supervisor's affair.
     if (link.transport.channel === "duplex") return;
-    const isBusy = error instanceof McpHttpError && error.status === 503;
-    if (moment.name === "throttled" || isBusy) this.#admission.onThrottled(startedAt, error);
-    if (moment.name === "throttled") return;
+    const isThrottled = moment.name === "throttled";
+    if (isThrottled || statusOf(error) === 503) this.#admission.onThrottled(startedAt, error);
     const isFailure = moment.name === "lost" || moment.name === "gateway";
     if (isFailure) {
       const isOpened = this.#admission.onFailure(startedAt, error);
       // From here on callers wait, and pings look for the server.
       if (isOpened) this.#supervisor.reportUnreachable(link, error, this.#admission);
-    } else if (error.sent === "yes" && error.code !== "TIMEOUT") this.#admission.onAnswer();
+    } else if (isThrottled) this.#admission.onRefusal();
+    else if (error.sent === "yes" && error.code !== "TIMEOUT") this.#admission.onAnswer(startedAt);
+  }
+
+  /** The server refused the call as one too many: the call waits its turn, as long as its own time allows. */
+  async #waitTurn(call: Call, error: McpError, leftMs: number, tally: Tally): Promise<void> {
+    if (this.#admission.heldForMs > leftMs) throw this.#tooLate(call, error, tally);
+    try {
+      await this.#admission.waitAgain(call, leftMs);
+    } catch (reason) {
+      throw reason instanceof McpError ? this.#unsent(call, reason, tally) : reason;
+    }
   }
 
   #nextPause(tally: Tally): number {
@@ -336,6 +333,12 @@ export class CallRunner {
       },
     );
   }
+}
+
+function statusOf(error: McpError): number | undefined {
+  return error instanceof McpHttpError || error instanceof McpResponseError
+    ? error.status
+    : undefined;
 }
 
 /** What has happened to one call so far. */
