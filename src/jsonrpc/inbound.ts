@@ -26,6 +26,8 @@ export interface InboundHandlers {
   ): Promise<object> | undefined;
   /** `streamId`: the id of the request on whose stream it came, if it came on one. */
   onNotification(method: string, params: object | undefined, streamId?: RequestId): void;
+  /** Opens the stream on which answers may come that came nowhere else. Absent: there is none. */
+  onUnanswered?(): Promise<void>;
 }
 
 /** An error to answer a server's request with. */

@@ -170,6 +170,10 @@ export class Peer implements TransportSink, PendingOwner {
     this.#options.onStray(error.message);
   }
 
+  async onUnanswered(): Promise<void> {
+    await this.handlers.onUnanswered?.();
+  }
+
   onBroken(text: string): RequestId | undefined {
     const pending = this.repairs.broken(text);
     if (pending !== undefined) this.fail(pending, this.repairs.brokenError(pending, text));

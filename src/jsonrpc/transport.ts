@@ -18,6 +18,11 @@ export interface TransportSink {
    * names: the call has been rejected, and nothing is left to report. Absent: no text names a call.
    */
   onBroken?(text: string): RequestId | undefined;
+  /**
+   * The server took a request, and its response has ended with nothing in it: the answer may come on the change stream.
+   * Resolves when one is open, or cannot be had. Absent: there is none.
+   */
+  onUnanswered?(): Promise<void>;
   /** For those who parse what arrives. Absent: nothing is repaired. */
   readonly repairs?: RepairContext;
   /** The channel is gone (process exit, stream lost, or `close()`): called once, last. */

@@ -4,7 +4,7 @@
 
 import { untilAborted } from "../../core/abort.ts";
 import type { McpError } from "../../core/errors.ts";
-import type { HeaderList } from "../../jsonrpc/transport.ts";
+import type { ExchangeTransport, HeaderList } from "../../jsonrpc/transport.ts";
 import type { Implementation, LogLevel, ServerCapabilities } from "../../spec/types.ts";
 import type { SessionVersion } from "../../spec/versions.ts";
 import { PING_MS } from "../change-pace.ts";
@@ -60,6 +60,7 @@ export async function offerSession(
       contentArrays = handshake.version === "2025-11-25";
       host.peer.handlers = inbound;
       const session = new SessionEraSession(host, handshake, urls);
+      inbound.onUnanswered = () => session.openChanges();
       try {
         await untilAborted(beginSignal, session.begin(beginSignal));
       } catch (error) {
@@ -82,6 +83,8 @@ class SessionEraSession implements EraSession {
   readonly hasSessionId: boolean;
   readonly #urls: UrlElicitation | undefined;
   #changes: ChangeStream | undefined;
+  #opening: Promise<void> | undefined;
+  #isOver = false;
 
   constructor(host: EraHost, handshake: Handshake, urls: UrlElicitation) {
     const { result, version, sessionId } = handshake;
@@ -106,15 +109,25 @@ class SessionEraSession implements EraSession {
     peer.outbound = { headers: this.#headers, resume: { headers: this.#headers } };
     if (transport.channel === "duplex") transport.negotiated?.(this.protocolVersion);
     await announce(this.#host, this.hasSessionId, signal);
-    if (transport.channel === "exchange" && this.#wantsChanges()) {
-      this.#changes = new ChangeStream({
-        host: this.#host,
-        transport,
-        headers: this.#headers,
-        onMissed: () => this.#reportMissed(),
-      });
-      await this.#changes.open();
-    }
+    if (this.#wantsChanges()) await this.openChanges();
+  }
+
+  /** Opens the change stream, unless that was done before; resolves when it is open, or refused, or late. */
+  async openChanges(): Promise<void> {
+    const { transport, listen } = this.#host;
+    if (transport.channel !== "exchange" || listen === false || this.#isOver) return;
+    this.#opening ??= this.#listen(transport);
+    await this.#opening;
+  }
+
+  #listen(transport: ExchangeTransport): Promise<void> {
+    this.#changes = new ChangeStream({
+      host: this.#host,
+      transport,
+      headers: this.#headers,
+      onMissed: () => this.#reportMissed(),
+    });
+    return this.#changes.open();
   }
 
   request(call: EraRequest): Promise<object> {
@@ -146,6 +159,7 @@ class SessionEraSession implements EraSession {
   }
 
   async close(): Promise<void> {
+    this.#isOver = true;
     this.#changes?.close();
     if (this.hasSessionId) await this.#end();
   }
@@ -165,6 +179,7 @@ class SessionEraSession implements EraSession {
   }
 
   abandon(reason: McpError): void {
+    this.#isOver = true;
     this.#changes?.close();
     this.#host.peer.inbound.abortAll(reason);
   }

@@ -35,6 +35,8 @@ export class PostExchange
   #resumption: Resumption | undefined;
   /** Its answer ended without the response, with this error unless the response comes on a change stream. */
   #stranded: McpError | undefined;
+  /** Nobody waits for the response any more. */
+  #isGivenUp = false;
 
   constructor(context: HttpContext, message: JsonRpcMessage, exchange: Exchange) {
     super(context, context.url);
@@ -59,6 +61,7 @@ export class PostExchange
 
   override close(): void {
     super.close();
+    this.#isGivenUp = true;
     if (this.#stranded !== undefined) LinkedList.remove(this);
     this.#resumption?.close();
     this.#resumption = undefined;
@@ -180,15 +183,33 @@ export class PostExchange
       `the stream of "${server}" at ${address} ended without the response${afterSilence(silentMs)}${resume === undefined ? "" : ", and gave no event id to resume it by"}${proxyHint(silentMs)}`,
       { server, method: this.rpcMethod, retryable: true, sent: "yes", cause },
     );
-    if (cause === undefined) this.#failUnlessElsewhere(error);
+    if (cause === undefined) this.#waitElsewhere(error);
     else this.#exchange.onFailed(error);
   }
 
   /** The answer has ended in good order; the response may still come on a change stream. */
   #failUnlessElsewhere(error: McpError): void {
+    const { listening, quirks, sink } = this.context;
+    const isOne = this.#exchange.isLongLived !== true && this.#hasSession;
+    if (listening.isOpen || !isOne || quirks.strict || sink.onUnanswered === undefined) {
+      this.#waitElsewhere(error);
+      return;
+    }
+    void this.#openStream(error);
+  }
+
+  async #openStream(error: McpError): Promise<void> {
+    await this.context.sink.onUnanswered?.();
+    this.#waitElsewhere(error);
+  }
+
+  #waitElsewhere(error: McpError): void {
     const { listening, quirks } = this.context;
     const mayCome = this.#exchange.isLongLived !== true && listening.isOpen;
-    if (!mayCome || !quirks.repair("answer-on-change-stream")) {
+    const isRepaired = mayCome && quirks.repair("answer-on-change-stream");
+    // The response may have come with the opening of the stream.
+    if (this.#isGivenUp) return;
+    if (!isRepaired) {
       this.#exchange.onFailed(error);
       return;
     }
