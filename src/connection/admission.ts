@@ -197,6 +197,11 @@ export class Admission implements OpenCircuit {
     if (this.breaker.onAnswer()) this.#onCircuitClosed();
   }
 
+  /** The server refused a call as one too many, which is an answer. */
+  onRefusal(): void {
+    if (this.breaker.onAnswer()) this.#events.onCircuitClosed();
+  }
+
   #onCircuitClosed(): void {
     // The refusals were those of a server that was going or coming.
     this.limiter.unthrottle();

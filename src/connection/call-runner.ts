@@ -146,6 +146,7 @@ export class CallRunner {
     switch (decision.action) {
       case "fail":
       case "verify":
+      case "wait":
         throw error.sent === "no" ? this.#unsent(call, error, tally) : error;
       case "fail-unknown":
         throw this.#outcomeUnknown(call, error, tally);
@@ -164,6 +165,7 @@ export class CallRunner {
         }
         return 0;
       case "replay": {
+        // On top of what the server asked for: never early, and not all who were told the same at once.
         const waitMs = (decision.waitMs ?? 0) + this.#nextPause(tally);
         tally.mayHaveRun = true;
         if (waitMs > leftMs) throw this.#tooLate(call, error, tally);
@@ -192,6 +194,7 @@ export class CallRunner {
   }
 
   #momentOf({ session, startedAt }: Failure, error: McpError): Moment {
+    const { throttleStatuses } = this.#owner.server;
     const refusal = session.refusalOf(error);
     const { throttleStatuses } = this.#owner.server;
     if (refusal === "none") return momentOf(error, refusal, false, throttleStatuses);
@@ -239,7 +242,18 @@ export class CallRunner {
       const isOpened = this.#admission.onFailure(startedAt, error);
       // From here on callers wait, and pings look for the server.
       if (isOpened) this.#supervisor.reportUnreachable(link, error, this.#admission);
-    } else if (error.sent === "yes" && error.code !== "TIMEOUT") this.#admission.onAnswer();
+    } else if (isThrottled) this.#admission.onRefusal();
+    else if (error.sent === "yes" && error.code !== "TIMEOUT") this.#admission.onAnswer(startedAt);
+  }
+
+  /** The server refused it as one too many: it waits its turn, as long as its own time allows. */
+  async #waitTurn(call: Call, error: McpError, leftMs: number, tally: Tally): Promise<void> {
+    if (this.#admission.heldForMs > leftMs) throw this.#tooLate(call, error, tally);
+    try {
+      await this.#admission.waitAgain(call, leftMs);
+    } catch (reason) {
+      throw reason instanceof McpError ? this.#unsent(call, reason, tally) : reason;
+    }
   }
 
   #nextPause(tally: Tally): number {
@@ -336,6 +350,12 @@ export class CallRunner {
       },
     );
   }
+}
+
+function statusOf(error: McpError): number | undefined {
+  return error instanceof McpHttpError || error instanceof McpResponseError
+    ? error.status
+    : undefined;
 }
 
 /** What has happened to one call so far. */

@@ -66,7 +66,7 @@ export type Moment =
    * that the request was not taken.
    */
   | { readonly name: "session-suspect"; readonly isLate: boolean; readonly isProof: boolean }
-  /** 429: the server did not take it, and says when to come back. */
+  /** 429, or what else the user knows to mean the same: the server did not take it, and says when to come back. */
   | { readonly name: "throttled"; readonly retryAfterMs: number | undefined }
   /** 502, 503, 504: somebody between, or the server itself, cannot say whether it was taken. */
   | { readonly name: "gateway"; readonly retryAfterMs: number | undefined }
@@ -157,8 +157,8 @@ export type ReplayDecision =
   | { readonly action: "renew" }
   /** Ask whether the session lives. If not, it is as if the server had said so: decide again. */
   | { readonly action: "verify" }
-  /** It never ran: wait, and send it. */
-  | { readonly action: "wait"; readonly waitMs: number | undefined }
+  /** It never ran: wait in line until the server takes it, and send it. */
+  | { readonly action: "wait" }
   /** It may have run; running it again is permitted. */
   | { readonly action: "replay"; readonly waitMs: number | undefined };
 
@@ -194,7 +194,7 @@ export function decideReplay(input: ReplayInput): ReplayDecision {
     case "throttled":
       // The server refused it, so that waiting and asking again is no second execution.
       if (option === "never" || isTooLong(moment.retryAfterMs)) return { action: "fail" };
-      return { action: "wait", waitMs: moment.retryAfterMs };
+      return { action: "wait" };
     case "gateway":
       if (!mayRunAgain) return { action: "fail-unknown" };
       if (replays >= MAX_REPLAYS || isTooLong(moment.retryAfterMs)) return { action: "fail" };

@@ -163,7 +163,7 @@ describe("the queue (fault 52)", () => {
 });
 
 describe("a place", () => {
-  test("is held while the connection is made, and while a busy server is waited for", async () => {
+  test("is held while the connection is made, and given back while a busy server is waited for", async () => {
     backend.start = () => refused();
     const connected = connect({ ...HTTP, limits: { inFlight: 1, queued: 9 } });
     const first = watch(ask(connected));
@@ -173,7 +173,7 @@ describe("a place", () => {
     backend.start = () => undefined;
     faults = [(sent) => sent.fail(new McpHttpError("busy", { status: 429, retryAfterMs: 20_000 }))];
     await connected.clock.run(15_000);
-    expect(connected.connection.counts).toMatchObject({ inFlight: 1, queued: 1 });
+    expect(connected.connection.counts).toMatchObject({ inFlight: 0, queued: 2 });
     expect(calls().length).toBe(1);
     await connected.clock.run(20_000);
     expect([first.value, second.value]).toEqual([{ content: [] }, { content: [] }]);

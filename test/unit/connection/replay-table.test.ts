@@ -434,7 +434,7 @@ async function tryOut(
     }
     expect(replays).toBe(0);
     if (renewals === 1) return "renew";
-    return tookMs >= 100 ? "wait" : "resend";
+    return connection.quirks.counts["rate-limited"] === 1 ? "wait" : "resend";
   })();
   return { action, error: call.error };
 }

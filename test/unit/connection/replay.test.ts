@@ -249,6 +249,15 @@ describe("limits", () => {
     expect(at({ name: "session-lost", isLate: false }, 100)).toBe("renew");
   });
 
+  test("the user says which statuses refuse what is too much", () => {
+    const nameOf = (error: McpError, statuses?: readonly number[]): string =>
+      momentOf(error, "none", false, statuses).name;
+    expect(nameOf(http(503), [429, 503])).toBe("throttled");
+    expect(nameOf(rpc(-32_000, 503), [429, 503])).toBe("throttled");
+    expect(nameOf(http(502), [429, 503])).toBe("gateway");
+    expect([nameOf(http(503)), nameOf(http(429), [503])]).toEqual(["gateway", "final"]);
+  });
+
   test("what was never sent may be tried as long as there is time", () => {
     expect(at({ name: "not-sent" }, 100)).toBe("resend");
   });
