@@ -106,7 +106,7 @@ async function listening(
 ): Promise<void> {
   let ended: string | undefined;
   child.once("error", (error) => (ended = error.message));
-  child.once("exit", (code, signal) => (ended = `ended with ${signal ?? code}`));
+  child.once("exit", (code, by) => (ended = `ended with ${by ?? code}`));
   const deadline = performance.now() + LISTEN_MS;
   while (!(await accepts(port))) {
     if (ended !== undefined) throw new Error(`the server ${ended}: ${output()}`);
