@@ -17,6 +17,8 @@ const LF = 0x0a;
 const BASE = [
   ["content-type", "application/json"],
   ["accept", "application/json, text/event-stream"],
+  ["accept-encoding", "identity"],
+  ["user-agent", `mcp-client-pool/0.1.0 node/${process.versions.node.split(".", 1)[0]}`],
 ].flat();
 
 /** What the pool sends, in its order. */

@@ -233,7 +233,8 @@ export class Admission implements OpenCircuit {
 
   #tooLong(applicant: Applicant): McpError {
     const { limits, timeouts } = this.#server;
-    if (applicant.throttledDueAt <= this.#clock.now()) return this.#outOfTime(applicant);
+    const { throttledDueAt = Infinity } = applicant;
+    if (throttledDueAt <= this.#clock.now()) return this.#outOfTime(applicant);
     return this.#overloaded(
       applicant,
       `no place among its ${limits.inFlight} calls came free within ${timeouts.queueMs} ms (timeouts.queueMs)`,

@@ -33,6 +33,8 @@ export interface PageText {
 
 /** Whether a text is an HTML page or a piece of one. */
 export function isHtml(text: string): boolean {
+  // Most bodies are JSON, and cost no copy.
+  if (text.startsWith("{")) return false;
   return HTML_START.test(text.slice(0, 512));
 }
 

@@ -22,7 +22,7 @@ export abstract class Waiting extends ListItem {
   /** Until when, on the clock, and what listens to the signal meanwhile; the limiter's. */
   dueAt: number = Infinity;
   /** The same, if the server refuses calls as too many when `dueAt` comes. */
-  throttledDueAt: number = Infinity;
+  throttledDueAt: number | undefined;
   watch: AbortWatch | undefined;
 
   constructor(signal: AbortSignal | undefined) {
@@ -143,8 +143,9 @@ export class Limiter<W extends Waiting = Waiting> {
       });
     }
     const now = this.#clock.now();
-    waiting.throttledDueAt = now + throttledLimitMs;
-    waiting.dueAt = this.#throttle === undefined ? now + limitMs : waiting.throttledDueAt;
+    const throttledDueAt = now + throttledLimitMs;
+    waiting.throttledDueAt = throttledDueAt;
+    waiting.dueAt = this.#throttle === undefined ? now + limitMs : throttledDueAt;
     queue.add(waiting);
     this.#queued += 1;
     if (waiting.dueAt < this.#timerAt) this.#setTimer(waiting.dueAt);
@@ -250,7 +251,7 @@ export class Limiter<W extends Waiting = Waiting> {
   #endWaits(queue: LinkedList<W>, now: number): number {
     let nextAt = Infinity;
     for (const waiting of queue) {
-      if (this.#throttle !== undefined) waiting.dueAt = waiting.throttledDueAt;
+      if (this.#throttle !== undefined) waiting.dueAt = waiting.throttledDueAt ?? Infinity;
       if (waiting.dueAt > now) {
         nextAt = Math.min(nextAt, waiting.dueAt);
         continue;

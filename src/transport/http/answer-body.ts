@@ -18,6 +18,9 @@ import { ERROR_BODY_BYTES, mediaType } from "./status.ts";
  */
 type BodyMode = "drain" | "undecided" | "message" | "excerpt" | "events";
 
+/** A length of fewer digits is not looked at beforehand: a body of 9,999 bytes is soon read, whatever the limit. */
+const MIN_LONG_DIGITS = 5;
+
 const NO_BYTES = Buffer.alloc(0);
 const BOM = 0xfeff;
 
@@ -76,7 +79,10 @@ export abstract class AnswerBody extends Closable implements DecodedSink {
     const { messageBytes } = this.context;
     this.#isLabelMeant = label === "meant";
     this.#collect("undecided", messageBytes);
-    if (!(Number(this.answerHeaders.first("content-length")) > messageBytes)) return;
+    // Most lengths are told to be small by the number of their digits.
+    const { answerHeaders } = this;
+    if (answerHeaders.lengthOf("content-length") < MIN_LONG_DIGITS) return;
+    if (!(Number(answerHeaders.first("content-length")) > messageBytes)) return;
     if (this.#mode === "undecided" && !this.isEventStream) this.#failTooLarge();
   }
 

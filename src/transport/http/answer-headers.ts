@@ -44,6 +44,16 @@ export class AnswerHeaders {
     return lines;
   }
 
+  /** Characters of that value: cheaper than the value itself. 0 if there is none. */
+  lengthOf(name: string): number {
+    const source = this.#source;
+    if (!isRaw(source)) return this.first(name)?.length ?? 0;
+    for (let index = 0; index < source.length; index += 2) {
+      if (isNamed(source[index], name)) return source[index + 1]?.length ?? 0;
+    }
+    return 0;
+  }
+
   /** The same, with all lines of that name joined. */
   all(name: string): string | undefined {
     const source = this.#source;
