@@ -104,11 +104,11 @@ export class Availability {
   }
 
   /** No attempt will follow by itself. */
-  onEnd(makeError: () => McpError): void {
+  onEnd(makeError: () => McpError, makeUnsent: () => McpError = makeError): void {
     this.circuit = undefined;
     this.#downSince = undefined;
     this.#knocker.stop();
-    this.#callers.rejectAll(makeError);
+    this.#callers.rejectAll(makeUnsent);
     this.#attempters.rejectAll(makeError);
   }
 

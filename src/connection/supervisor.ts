@@ -381,7 +381,10 @@ export class Supervisor {
     // With other credentials the session may go on; and other calls may still be under way on it.
     const kept = name === "failed" ? this.#connector.release() : undefined;
     if (kept !== undefined) this.#retire(kept);
-    this.#availability.onEnd(() => error);
+    this.#availability.onEnd(
+      () => error,
+      () => unsent(this.#server.name, error),
+    );
     this.#machine.moveTo({ name, error });
   }
 

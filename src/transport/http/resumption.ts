@@ -18,6 +18,11 @@ const MAX_TIMER_MS: number = 2 ** 31 - 1;
 /** Answers to the GET that say that this server does not resume, or not this stream. */
 const FINAL_STATUSES: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 406, 410, 501]);
 
+/** So many GETs in a row may meet a replica that does not know the session: seven others, after the first. */
+const MAX_STRANGERS = 7;
+/** Between two of them, milliseconds. */
+const ELSEWHERE_MS = 20;
+
 export interface BrokenRequest {
   readonly exchange: Exchange;
   readonly id: RequestId;
@@ -39,6 +44,8 @@ export class Resumption extends Closable implements EventStreamOwner {
   #state: State = { kind: "over" };
   #lastEventId: string | undefined;
   #retryMs: number | undefined;
+  /** Replicas in a row that did not know the session. */
+  #strangers = 0;
   /** GETs since the last event. */
   #attempts = 0;
 
@@ -65,7 +72,12 @@ export class Resumption extends Closable implements EventStreamOwner {
     return this.#state.kind === "streaming" ? this.#state.stream.describeSilence() : undefined;
   }
 
-  onOpen(): void {}
+  onOpen(): void {
+    if (this.#strangers > 0) {
+      this.#context.quirks.note("replicas-without-affinity", "a stream was resumed elsewhere");
+    }
+    this.#strangers = 0;
+  }
 
   onEvent(name: string | undefined, data: string): void {
     if (name !== undefined) return;
@@ -91,6 +103,10 @@ export class Resumption extends Closable implements EventStreamOwner {
     if (error?.code === "LIMIT_EXCEEDED") {
       this.close();
       this.#request.exchange.onFailed(error);
+    } else if (this.#isStranger(end)) {
+      this.#strangers += 1;
+      const timer = this.#context.clock.setTimer(() => this.#open(), ELSEWHERE_MS);
+      this.#state = { kind: "waiting", timer };
     } else if (
       end.kind === "no-stream" ||
       (end.kind === "refused" && FINAL_STATUSES.has(end.status))
@@ -101,6 +117,13 @@ export class Resumption extends Closable implements EventStreamOwner {
     } else {
       this.#wait(error);
     }
+  }
+
+  /** A replica that does not know the session, where another one may: each GET goes over a connection of its own. */
+  #isStranger(end: StreamEnd): boolean {
+    if (end.kind !== "refused" || end.status !== 404) return false;
+    const mayBeKnown = this.#strangers < MAX_STRANGERS && !this.#context.quirks.strict;
+    return mayBeKnown && this.#request.headers.includes("mcp-session-id");
   }
 
   #wait(error: McpError | undefined): void {
