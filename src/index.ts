@@ -62,6 +62,7 @@ export type {
   TransportServerConfig,
 } from "./connection/config-types.ts";
 export type { ConnectionCounts, ServerDescription } from "./connection/description.ts";
+export type { Routing } from "./connection/session-search.ts";
 export type { ConnectionStateName } from "./connection/state.ts";
 export type { HandlerContext } from "./eras/handlers.ts";
 export type { ConnectReport } from "./pool/connect-all.ts";

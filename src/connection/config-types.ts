@@ -19,8 +19,10 @@ export interface Timeouts {
   /** A call in all: waiting for a connection, replays and progress included. Default 300,000. */
   totalTimeoutMs: number;
   /**
-   * Waiting for a place among the calls under way (`limits.inFlight`). It does not count while the server refuses calls
-   * as too many (see `throttleStatuses`): then `totalTimeoutMs` alone bounds the wait. Default 30,000.
+   * How long a call waits for a place among the calls under way (`limits.inFlight`) before it fails with `OVERLOADED`,
+   * unsent. Seconds make sense where a person waits and a quick error is better than a late answer; more than
+   * `totalTimeoutMs` has no effect. While the server refuses calls as too many (`throttleStatuses`) this limit does not
+   * count: a call then waits in line until `totalTimeoutMs` is over. Default 30,000.
    */
   queueMs: number;
   /** Each step of ending a child process: end of stdin, SIGTERM, SIGKILL. Default 2,000. */
@@ -55,7 +57,16 @@ export interface ReconnectOptions {
   factor: number;
   /** Longest wait while callers wait, milliseconds. Default 5,000. */
   maxMs: number;
-  /** How long callers wait for a lost server, milliseconds. Default 30,000. */
+  /**
+   * How long callers wait, unsent, for a server that cannot be reached, counted from the beginning of its outage,
+   * milliseconds. It covers refused connections, restarts, and an open circuit (`breaker`). When it is over, callers
+   * fail with `CONNECTION_FAILED`, or `CIRCUIT_OPEN` while the circuit is open, and attempts go on: at most one a second
+   * for callers, and others in the background.
+   *
+   * Choose a little more than a restart or a deployment of the server takes: 10,000 to 60,000 suits most. Less makes
+   * sense where a caller has another server to turn to. A call's own `totalTimeoutMs` ends its wait earlier.
+   * Default 30,000.
+   */
   budgetMs: number;
   /** Longest wait between the attempts that go on afterwards, milliseconds. Default 120,000. */
   backgroundMaxMs: number;
@@ -74,15 +85,29 @@ export interface RetryBudgetOptions {
 }
 
 /**
- * After calls in a row that lost their connection over HTTP, or met 502, 503 or 504, nothing is sent for a while.
- * What the server itself answers, tool errors too, is no failure here.
+ * A circuit breaker for each server over HTTP. A server that is away behind a proxy refuses no connection: its calls
+ * lose their connection, or meet 502, 503 or 504, after they were sent. After `failures` of these in a row the circuit
+ * opens: no call is sent, so that none ends with an unknown outcome. Callers wait as for a refused connection, for
+ * `reconnect.budgetMs`, and the pool looks for the server with pings of its own. A ping that is answered, a new session
+ * or a new connection closes the circuit, and the callers' calls are sent.
+ *
+ * Answers of the server itself, tool errors and 429 too, are no failures here. Calls that were under way together when
+ * something broke count as one failure. Servers over stdio have no breaker: the pool sees that their process has ended.
  */
 export interface BreakerOptions {
-  /** So many in a row. Default 5. */
+  /**
+   * Failures in a row that open the circuit. 3 to 10 makes sense: with fewer, one bad moment of the network holds back
+   * calls for as long as a ping takes; with more, more calls are sent to a server that is away. Default 5.
+   */
   failures: number;
-  /** How long nothing is sent, milliseconds; the n-th time in a row n times as long. Default 30,000. */
+  /**
+   * The longest pause between two pings while the circuit is open, milliseconds; n times as long when the circuit opens
+   * the n-th time without an answered call in between. It matters while nobody waits. While callers wait, the pause is
+   * a quarter of the outage so far, from 250 ms up to this limit. The pauses of `reconnect` hold where they are shorter.
+   * Lower it to see an unused server's return sooner; raise it if pings cost the server something. Default 30,000.
+   */
   openMs: number;
-  /** Longest, milliseconds. Default 300,000. */
+  /** Upper limit of the pause that grows with `openMs`, milliseconds. Default 300,000. */
   maxOpenMs: number;
 }
 
@@ -103,9 +128,10 @@ export interface ConnectionOptions {
    */
   protocol?: "auto" | "legacy" | ProtocolVersion;
   /**
-   * Judge servers by the letter of the specification: nothing that they do otherwise is repaired. For people who test
-   * servers; leave it off in production. Default false: a server that works with a plain client works here, and each
-   * deviation is counted in `status().quirks` and named by one `warning`.
+   * Judges the server by the letter of the specification, and repairs none of its deviations. Set it to true where you
+   * test a server that you write: what other clients may stumble over then fails here too. Leave it off in production:
+   * there the pool repairs a deviation whose meaning is certain, counts it in `status().quirks`, and names each kind
+   * once by a `warning` with its `code`. docs/COMPATIBILITY.md shows what servers do. Default false.
    */
   strict?: boolean;
   /** Whether the server's annotations (`readOnlyHint`, `idempotentHint`) are believed. Default false. */
@@ -126,8 +152,9 @@ export interface ConnectionOptions {
   breaker?: Partial<BreakerOptions>;
   /**
    * HTTP statuses, 400 to 599, by which this server, or a proxy before it, refuses a request as one too many *without
-   * having executed it*. The pool then sends fewer calls at once, waits between them, obeys `Retry-After` (up to 30 s),
-   * and sends what was refused again within the caller's own time, whatever its class.
+   * having executed it*. The pool then sends fewer calls at once, waits between them, and obeys `Retry-After` (up to
+   * 30 s). A refused call waits in line, before those that have not been sent, and is sent again within its own
+   * `totalTimeoutMs`, whatever its class; with `replay: "never"` it fails. `status().throttled` shows the limit.
    *
    * Add 503 if you know that it comes from a rate limiter that stands before the server, such as nginx's `limit_req`
    * without `limit_req_status 429`. Leave it out otherwise: a 503 of the server itself, or of a proxy that lost the

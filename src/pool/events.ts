@@ -16,9 +16,16 @@ export interface PoolEvents {
   /** Given up: only `connect()` tries again. */
   "server.failed": { server: string; error: McpError };
   "server.auth-required": { server: string; error: McpError };
-  /** Calls in a row lost their connection or met 502, 503 or 504, `error` the last: for `forMs` milliseconds nothing is sent. */
+  /**
+   * Calls in a row lost their connection or met 502, 503 or 504; `error` is the last of these failures. Callers wait,
+   * and no call is sent until the server is found again. Pings of the pool's own look for it, at most `forMs`
+   * milliseconds apart.
+   */
   "server.circuit-opened": { server: string; error: McpError; forMs: number };
-  /** A call was answered again, or `connect()` was called. */
+  /**
+   * The server was found again: it answered a ping or a call, a session was renewed, or a connection was made, by
+   * `connect()` too. Calls are sent again.
+   */
   "server.circuit-closed": { server: string };
   "server.closed": { server: string };
   /** A server's tools are others than before. */
@@ -41,7 +48,7 @@ export interface PoolEvents {
     server: string | undefined;
     message: string;
     cause: unknown;
-    /** Stable code of a server's deviation from the specification: see docs/COMPATIBILITY.md. */
+    /** Stable code of a server's deviation from the specification, as in `status().quirks`; absent in other warnings. */
     code: QuirkCode | undefined;
   };
 }

@@ -191,6 +191,7 @@ export class Member implements CachedSource {
       state: server.disabled ? "disabled" : connection.state,
       circuit: connection.circuit,
       throttled: connection.throttle,
+      routing: connection.routing,
       address: addressOf(server.target),
       ...connection.description,
       tools: this.#catalog.toolsOf(this.name).length,
