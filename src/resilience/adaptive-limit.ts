@@ -102,7 +102,7 @@ export class AdaptiveLimit implements Throttle {
     const now = this.#clock.now();
     this.#refusedAt = now;
     if (startedAt < this.#decreasedAt) this.#onRefusedTogether();
-    else this.#decrease(now, underWay);
+    else this.#decrease(now, underWay, retryAfterMs <= MAX_HELD_MS);
     const ownMs = Math.max(MIN_PAUSE_MS, this.#pauseMs);
     const waitMs = retryAfterMs > MAX_HELD_MS ? ownMs : Math.max(ownMs, retryAfterMs);
     // Other processes were refused at the same moment, and told the same.
@@ -122,13 +122,16 @@ export class AdaptiveLimit implements Throttle {
     return !isAnyoneWaiting && this.#clock.now() - this.#refusedAt >= QUIET_MS;
   }
 
-  #decrease(now: number, underWay: number): void {
+  /** @param isAwaited refused calls wait; otherwise a longer pause would only delay what their callers are told */
+  #decrease(now: number, underWay: number, isAwaited: boolean): void {
     const limit = Math.min(this.inFlight, underWay);
     if (limit === 1) {
       // Fewer at once are none.
       this.#limit = 1;
-      this.#refusedPauseMs = this.#pauseMs;
-      this.#pauseMs = this.#longerPauseMs(now);
+      if (isAwaited) {
+        this.#refusedPauseMs = this.#pauseMs;
+        this.#pauseMs = this.#longerPauseMs(now);
+      }
     } else {
       this.#refusedLimit = limit;
       this.#refusedPauseMs = 0;

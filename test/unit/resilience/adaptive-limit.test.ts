@@ -104,6 +104,12 @@ describe("Retry-After", () => {
     expect(limit.nextAt - clock.now()).toBe(heldMs);
   });
 
+  test("longer than anybody waits: a server that says so again and again delays nobody's error", () => {
+    const { limit, refuse } = setup();
+    for (let n = 0; n < 10; n++) refuse(1, 60_000);
+    expect([limit.inFlight, limit.pauseMs]).toEqual([1, 0]);
+  });
+
   test("is never undercut by the refusals after it, and never by chance", () => {
     const { clock, limit, refuse } = setup();
     clock.nextRandom = 0.99;
