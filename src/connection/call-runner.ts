@@ -219,7 +219,8 @@ export class CallRunner {
     // A channel is one for all calls: its loss is the supervisor's affair.
     if (link.transport.channel === "duplex") return;
     const isThrottled = moment.name === "throttled";
-    if (isThrottled || statusOf(error) === 503) this.#admission.onThrottled(startedAt, error);
+    // Not every 503: that of a server which is going or coming says nothing about how much it takes.
+    if (isThrottled) this.#admission.onThrottled(startedAt, error);
     const isFailure = moment.name === "lost" || moment.name === "gateway";
     if (isFailure) {
       const isOpened = this.#admission.onFailure(startedAt, error);
@@ -333,12 +334,6 @@ export class CallRunner {
       },
     );
   }
-}
-
-function statusOf(error: McpError): number | undefined {
-  return error instanceof McpHttpError || error instanceof McpResponseError
-    ? error.status
-    : undefined;
 }
 
 /** What has happened to one call so far. */

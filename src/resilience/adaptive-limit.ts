@@ -25,8 +25,15 @@ const MAX_JITTER_MS = 300;
 /** A shorter pause is none: timers are no finer. */
 const NO_PAUSE_MS = 1;
 
+/**
+ * After so many successes the pace at which they came is known to be about right, and the next pause is this much longer
+ * than theirs; after fewer it is doubled. A server that refuses a share of its calls by chance would otherwise be asked
+ * ever more slowly, to no avail.
+ */
+const KNOWN_PACE = { successCount: 2, margin: 1.1 };
+
 /** Each success takes this share off the pause: a small one where the server refused the last time. */
-const PAUSE_SHRINKS_BY = { far: 1 / 8, near: 1 / 64 };
+const PAUSE_SHRINKS_BY = { far: 1 / 8, near: 1 / 40 };
 
 /** Near is a pause shorter than this many times the one at which the server refused. */
 const NEAR_PAUSE = 1.1;
@@ -53,6 +60,8 @@ export class AdaptiveLimit implements Throttle {
   #decreasedAt = -Infinity;
   /** Calls of that round trip that have not been refused. */
   #unrefused = 0;
+  /** Calls that the server has taken since. */
+  #acceptedCount = 0;
   /** Where the server refused the last time. */
   #refusedLimit = Infinity;
   #refusedPauseMs = 0;
@@ -93,7 +102,7 @@ export class AdaptiveLimit implements Throttle {
     const now = this.#clock.now();
     this.#refusedAt = now;
     if (startedAt < this.#decreasedAt) this.#onRefusedTogether();
-    else this.#decrease(now, underWay);
+    else this.#decrease(now, underWay, retryAfterMs <= MAX_HELD_MS);
     const ownMs = Math.max(MIN_PAUSE_MS, this.#pauseMs);
     const waitMs = retryAfterMs > MAX_HELD_MS ? ownMs : Math.max(ownMs, retryAfterMs);
     // Other processes were refused at the same moment, and told the same.
@@ -105,6 +114,7 @@ export class AdaptiveLimit implements Throttle {
   onAccepted(startedAt: number, isAnyoneWaiting: boolean): boolean {
     // It was sent under the earlier limit, and says nothing about this one.
     if (startedAt < this.#decreasedAt) return false;
+    this.#acceptedCount += 1;
     if (this.#pauseMs > 0) this.#shortenPause();
     else this.#addPlace();
     if (this.#pauseMs > 0) return false;
@@ -112,20 +122,32 @@ export class AdaptiveLimit implements Throttle {
     return !isAnyoneWaiting && this.#clock.now() - this.#refusedAt >= QUIET_MS;
   }
 
-  #decrease(now: number, underWay: number): void {
+  /** @param isAwaited refused calls wait; otherwise a longer pause would only delay what their callers are told */
+  #decrease(now: number, underWay: number, isAwaited: boolean): void {
     const limit = Math.min(this.inFlight, underWay);
     if (limit === 1) {
       // Fewer at once are none.
       this.#limit = 1;
-      this.#refusedPauseMs = this.#pauseMs;
-      this.#pauseMs = Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, this.#pauseMs * 2));
+      if (isAwaited) {
+        this.#refusedPauseMs = this.#pauseMs;
+        this.#pauseMs = this.#longerPauseMs(now);
+      }
     } else {
       this.#refusedLimit = limit;
       this.#refusedPauseMs = 0;
       this.#limit = Math.floor(limit / 2);
     }
     this.#decreasedAt = now;
+    this.#acceptedCount = 0;
     this.#unrefused = underWay - 1;
+  }
+
+  #longerPauseMs(now: number): number {
+    const { successCount, margin } = KNOWN_PACE;
+    const doubledMs = Math.min(MAX_PAUSE_MS, Math.max(MIN_PAUSE_MS, this.#pauseMs * 2));
+    if (this.#acceptedCount < successCount) return doubledMs;
+    const takenEveryMs = (now - this.#heldUntil) / this.#acceptedCount;
+    return Math.max(this.#pauseMs, Math.min(doubledMs, takenEveryMs * margin));
   }
 
   /** The same overload again. The server takes no more than what it has not refused. */

@@ -83,7 +83,7 @@ describe("a token bucket of 20 calls a second before the server", () => {
     const workers = watch(Promise.all(Array.from({ length: 8 }, work)));
     for (let n = 0; n < 200 && workers.value === undefined; n++) await connected.clock.run(100);
     expect([workers.error, succeeded, seen.executed]).toEqual([undefined, 200, 200]);
-    expect(seen.refused).toBeLessThanOrEqual(35);
+    expect(seen.refused).toBeLessThanOrEqual(50);
     const { counts, quirks, throttle } = connected.connection;
     expect(counts).toMatchObject({ succeeded: 200, failed: 0, replays: 0, queued: 0, inFlight: 0 });
     expect(quirks.counts).toEqual({ "rate-limited": seen.refused });
@@ -217,12 +217,12 @@ test("upkeep that was refused waits for the time, not for calls that take theirs
   await connected.connection.close(0);
 });
 
-test("503 that nobody vouches for lowers the limit, and the call's outcome stays unknown", async () => {
+test("503 that nobody vouches for may be a server that is going: its outcome is unknown, and no limit is made of it", async () => {
   const connected = await ready();
-  script(busy(503));
+  script(busy(503, 5_000));
   expect(await rejection(ask(connected))).toMatchObject({ code: "OUTCOME_UNKNOWN" });
-  expect(connected.connection.throttle).toEqual({ inFlight: 1, pauseMs: 25 });
-  expect(backend.count("tools/call")).toBe(1);
+  expect(connected.connection.throttle).toBeUndefined();
+  expect(await ask(connected)).toEqual({ content: [] });
   await connected.connection.close(0);
 });
 

@@ -78,6 +78,20 @@ describe("a refusal", () => {
   });
 });
 
+test("a refusal after successes makes the pause a little longer than theirs, instead of doubling it", () => {
+  const { clock, limit, refuse } = setup();
+  for (let n = 0; n < 4; n++) refuse(1);
+  expect(limit.pauseMs).toBe(200);
+  clock.advance(200);
+  for (let n = 0; n < 10; n++) {
+    clock.advance(150);
+    limit.onAccepted(clock.now(), true);
+  }
+  refuse(1);
+  expect(limit.pauseMs).toBeGreaterThanOrEqual(160);
+  expect(limit.pauseMs).toBeLessThanOrEqual(170);
+});
+
 describe("Retry-After", () => {
   test.each([
     ["a second", 1_000, 1_000],
@@ -88,6 +102,12 @@ describe("Retry-After", () => {
     const { clock, limit, refuse } = setup();
     refuse(8, retryAfterMs);
     expect(limit.nextAt - clock.now()).toBe(heldMs);
+  });
+
+  test("longer than anybody waits: a server that says so again and again delays nobody's error", () => {
+    const { limit, refuse } = setup();
+    for (let n = 0; n < 10; n++) refuse(1, 60_000);
+    expect([limit.inFlight, limit.pauseMs]).toEqual([1, 0]);
   });
 
   test("is never undercut by the refusals after it, and never by chance", () => {
