@@ -125,6 +125,11 @@ export class CallRunner {
       await this.#waitTurn(call, error, left(), tally);
       return 0;
     }
+    // What becomes of this call is one thing; the session is found or renewed for all others.
+    const isOver = decision.action === "fail" || decision.action === "fail-unknown";
+    if (isOver && moment.name === "session-lost") {
+      this.#supervisor.reportUnknownSession(session, error);
+    }
     if (decision.action !== "verify") return this.#act(decision, call, failure, tally, left());
     // Behind replicas the next attempt tells as much as a ping, as long as it has not failed again and again.
     const isBlind = this.#supervisor.isPerRequest && (tally.refusals + 1) % MAX_BLIND_RESENDS !== 0;
