@@ -49,7 +49,7 @@ async function serve({ spread, stranger = status(404), tool, onRun }: Options) {
   const server = createServer((req, res) => {
     let text = "";
     req.on("data", (chunk: Buffer) => (text += chunk.toString()));
-    req.on("end", async () => {
+    const answer = async (): Promise<void> => {
       const own = replicaOf.get(req.socket) ?? connections++ % 2;
       replicaOf.set(req.socket, own);
       const index = { single: 0, connection: own, request: turn % 2 }[spread];
@@ -83,7 +83,8 @@ async function serve({ spread, stranger = status(404), tool, onRun }: Options) {
       if (method === "tools/list")
         return give({ tools: ["echo", "pay"].map((name) => ({ name, inputSchema })) });
       give({ content: [] });
-    });
+    };
+    req.on("end", () => void answer());
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address() as AddressInfo;
