@@ -25,11 +25,17 @@ import { decideReplay, isLateRefusal, momentOf } from "./replay.ts";
 import type { Moment, ReplayDecision } from "./replay.ts";
 import type { Supervisor } from "./supervisor.ts";
 
-/** Between attempts, milliseconds: anywhere from `minMs` to a bound that doubles each time. */
+/** Between attempts, milliseconds: from `minMs` to a bound that doubles. */
 const RETRY_PAUSE = { minMs: 100, firstBoundMs: 400, maxMs: 20_000 };
 
-/** Behind replicas a refused request is sent so often in a row before the session is looked for. */
+/** Behind replicas a refused request is sent so often before the session is looked for. */
 const MAX_BLIND_RESENDS = 8;
+
+/** Then it is refused for its own sake: of three replicas, the right one is missed so often once in 400,000 calls. */
+const MAX_REFUSALS_IN_ROW = 32;
+
+/** Upper bound of the pause after refusals in a row, for each of them, milliseconds. */
+const REFUSAL_PAUSE_MS = 4;
 
 export interface CallRunnerOptions {
   readonly clock: Clock;
@@ -132,14 +138,15 @@ export class CallRunner {
     }
     if (decision.action !== "verify") return this.#act(decision, call, failure, tally, left());
     // Behind replicas the next attempt tells as much as a ping, as long as it has not failed again and again.
-    const isBlind = this.#supervisor.isPerRequest && (tally.refusals + 1) % MAX_BLIND_RESENDS !== 0;
+    const isBlind =
+      this.#supervisor.isPerRequest(error) && (tally.refusals + 1) % MAX_BLIND_RESENDS !== 0;
     const isLost = isBlind || (await this.#untilVerified(call, session, error, left()));
     if (!isLost || moment.name !== "session-suspect" || !moment.isProof) throw error;
     const lost = this.#decide(call, { name: "session-lost", isLate: moment.isLate }, tally);
     if (lost.action === "fail-unknown") throw this.#outcomeUnknown(call, error, tally);
     if (lost.action !== "renew") throw error;
     tally.refusals += 1;
-    return 0;
+    return this.#refusalPause(tally);
   }
 
   /** Does what was decided, and gives the time to wait before the next attempt. */
@@ -167,10 +174,10 @@ export class CallRunner {
       case "renew":
         tally.refusals += 1;
         // The next attempt may meet the replica that knows the session; if not, all wait while it is looked for.
-        if (!this.#supervisor.isPerRequest || tally.refusals % MAX_BLIND_RESENDS === 0) {
+        if (!this.#supervisor.isPerRequest(error) || tally.refusals % MAX_BLIND_RESENDS === 0) {
           this.#supervisor.reportUnknownSession(session, error);
         }
-        return 0;
+        return this.#refusalPause(tally);
       case "replay": {
         // On top of what the server asked for: never early, and not all who were told the same at once.
         const waitMs = (decision.waitMs ?? 0) + this.#nextPause(tally);
@@ -251,6 +258,12 @@ export class CallRunner {
     return minMs + (boundMs - minMs) * this.#clock.random();
   }
 
+  /** Callers that are refused in step meet the wrong replica in step, where a balancer takes them in turn. */
+  #refusalPause({ refusalsInRow }: Tally): number {
+    if (refusalsInRow < MAX_BLIND_RESENDS) return 0;
+    return this.#clock.random() * REFUSAL_PAUSE_MS * refusalsInRow;
+  }
+
   /** Waits between attempts; the end of the connection ends it too, and is then found by `#ready`. */
   async #pause(call: Call, waitMs: number): Promise<void> {
     const { signal } = call.options;
@@ -274,8 +287,11 @@ export class CallRunner {
    */
   #checkRenewal(call: Call, session: EraSession, failure: Failure, tally: Tally): void {
     const { error } = failure;
-    if (failure.session.refusalOf(error) !== "unknown" || !(error instanceof McpError)) return;
     const isSame = session === failure.session;
+    const refusal = failure.session.refusalOf(error);
+    tally.refusalsInRow = isSame && refusal !== "none" ? tally.refusalsInRow + 1 : 0;
+    if (tally.refusalsInRow >= MAX_REFUSALS_IN_ROW) throw error;
+    if (refusal !== "unknown" || !(error instanceof McpError)) return;
     if (isSame && this.#supervisor.hasReplicas) return;
     const isOtherEra = session.era !== failure.session.era;
     const isOther = session.era === "stateless" ? isOtherEra : !isSame;
@@ -347,6 +363,8 @@ interface Tally {
   replays: number;
   /** Times that a session was refused. */
   refusals: number;
+  /** The last ones, on the session that holds now. */
+  refusalsInRow: number;
   resends: number;
   pauses: number;
   /** An attempt was written and its answer lost. */
@@ -356,6 +374,7 @@ interface Tally {
 const NOTHING_YET: Tally = {
   replays: 0,
   refusals: 0,
+  refusalsInRow: 0,
   resends: 0,
   pauses: 0,
   mayHaveRun: false,

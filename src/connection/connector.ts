@@ -10,7 +10,7 @@ import { createLinkMemory, Link } from "./link.ts";
 import type { LinkDependencies, LinkEvents, LinkMemory } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
 import { RenewalBudget } from "./renewal-budget.ts";
-import { isFromBetween, SessionSearch } from "./session-search.ts";
+import { isFromBetween, isSameRefusal, SessionSearch } from "./session-search.ts";
 import type { Found, Routing } from "./session-search.ts";
 
 export interface ConnectorDependencies extends LinkDependencies {
@@ -37,6 +37,8 @@ export class Connector {
   readonly #memory: LinkMemory;
   readonly #renewalBudget: RenewalBudget;
   readonly #search: SessionSearch;
+  /** In which words each session was lost. */
+  readonly #losses: WeakMap<EraSession, McpError> = new WeakMap();
   #pingMethod: PingMethod = "ping";
   /** When the session that holds began: answered calls, and connections opened. */
   #since: { answers: number; connections: number } = { answers: 0, connections: 0 };
@@ -56,9 +58,15 @@ export class Connector {
     return this.#renewals;
   }
 
-  /** Requests of one session may meet different replicas: a refused one may be sent again at once. */
-  get isPerRequest(): boolean {
-    return this.#search.isPerRequest;
+  /** Requests of one session may meet different replicas: one that was refused so may be sent again at once. */
+  isPerRequest(error: McpError): boolean {
+    return this.#search.isPerRequest(error);
+  }
+
+  /** Whether a session that does not hold any more was lost in these words. */
+  wasLostSo(session: EraSession, error: McpError): boolean {
+    const words = this.#losses.get(session);
+    return words !== undefined && isSameRefusal(words, error);
   }
 
   get hasReplicas(): boolean {
@@ -191,6 +199,7 @@ export class Connector {
   }
 
   async #agreeAnew(link: Link, reason: McpError, signal: AbortSignal): Promise<void> {
+    this.#losses.set(link.session, reason);
     await link.renew(reason, signal);
     this.#onAgreed(link);
     this.#renewals += 1;

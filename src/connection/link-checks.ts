@@ -7,7 +7,7 @@ import type { EraSession, PingAnswer } from "../eras/era.ts";
 import type { Quirks } from "../jsonrpc/quirks.ts";
 import type { Connector } from "./connector.ts";
 import type { Link } from "./link.ts";
-import { confirmsLoss, isFromBetween } from "./session-search.ts";
+import { confirmsLoss, errorOf, isBorneOut, isFromBetween } from "./session-search.ts";
 import type { Found } from "./session-search.ts";
 import type { ReadyState } from "./state.ts";
 
@@ -89,23 +89,23 @@ export class LinkChecks {
    * A request was refused in words that may be about the session. Asks with a ping, over other connections as well; if
    * that is refused everywhere, the session is renewed.
    *
-   * @returns whether the request was refused for the session's sake: the session was lost and another one has begun, or
-   *   another replica knows it
+   * @returns whether the request was refused for the session's sake, in the words of a lost session: the session was lost
+   *   and another one has begun, or another replica knows it
    */
   async verify(state: ReadyState, session: EraSession, error: McpError): Promise<boolean> {
     const running = this.#verification;
     if (running?.session === session) {
       const { isAboutSession, answer } = await running.verdict;
-      if (isAboutSession) return answer === undefined || confirmsLoss(error, answer);
+      if (isAboutSession) return answer !== undefined && isBorneOut(error, answer);
       // That ping may have been answered before the session was lost.
       if (!this.#isUp(state, session)) return false;
     }
     const verdict = this.#verify(state, session, error).catch(() => STANDS);
     const verification = { session, verdict };
     this.#verification = verification;
-    const { isAboutSession } = await verdict;
+    const { isAboutSession, answer } = await verdict;
     if (this.#verification === verification) this.#verification = undefined;
-    return isAboutSession;
+    return isAboutSession && answer !== undefined && isBorneOut(error, answer);
   }
 
   async #verify(state: ReadyState, session: EraSession, error: McpError): Promise<Verdict> {
@@ -119,7 +119,8 @@ export class LinkChecks {
     if (!this.#options.isCurrent(state) || result === "here") return STANDS;
     if (link.session !== session || result === "elsewhere") return { isAboutSession: true, answer };
     state.condition = "renewing";
-    await this.#repair(state, error, () => connector.renew(link, error, signal));
+    const reason = (answer && errorOf(answer)) ?? error;
+    await this.#repair(state, error, () => connector.renew(link, reason, signal));
     if (!this.#options.isCurrent(state) || link.session === session) return STANDS;
     // A server that refuses pings on a new session as well refuses pings, not sessions.
     const proof = await connector.ping(link, signal);

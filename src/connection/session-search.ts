@@ -1,6 +1,6 @@
 // The search for a session among the replicas of a server, when one of them does not know it.
 
-import { McpHttpError, McpResponseError } from "../core/errors.ts";
+import { McpAuthError, McpHttpError, McpResponseError } from "../core/errors.ts";
 import type { McpError } from "../core/errors.ts";
 import type { EraSession, PingAnswer, PingMethod } from "../eras/era.ts";
 import type { Quirks } from "../jsonrpc/quirks.ts";
@@ -38,6 +38,9 @@ const WAVES: readonly (readonly Route[])[] = [
 const SINGLE_ANSWERS = 16;
 const SINGLE_CONNECTIONS = 4;
 
+/** Different words of refusal that are remembered. */
+const MAX_WORDS = 8;
+
 export interface SearchOptions {
   /** Why the session is looked for: a request was refused with this. */
   readonly error: McpError;
@@ -61,6 +64,8 @@ export interface SessionUse {
 export class SessionSearch {
   readonly #quirks: Quirks;
   #routing: Exclude<Routing, "cookie" | "single"> = "unknown";
+  /** The words in which replicas refused a session that others knew: a few, as they are one program. */
+  readonly #strangers: McpError[] = [];
   /** Eight connections in a row knew the session that holds now. */
   #isKnownEverywhere = false;
 
@@ -73,9 +78,10 @@ export class SessionSearch {
     return this.#routing !== "unknown";
   }
 
-  /** A refused request may simply be sent again: the next one may meet the right replica. */
-  get isPerRequest(): boolean {
-    return this.#routing === "per-request";
+  /** A request that was refused so may simply be sent again: the next one may meet the right replica. */
+  isPerRequest(error: McpError): boolean {
+    if (this.#routing !== "per-request") return false;
+    return this.#strangers.some((stranger) => isSameRefusal(error, stranger));
   }
 
   /** Another session begins. */
@@ -122,16 +128,20 @@ export class SessionSearch {
       signal.throwIfAborted();
       if (seen.known > 0 && seen.unknown > 0) break;
     }
-    const result = resultOf(seen);
+    const result = resultOf(seen, refusal !== undefined && isBorneOut(error, refusal));
     if (result === undefined) throw failure;
-    if (result === "elsewhere") this.#learn(seen.knownAgain);
+    if (result === "elsewhere") this.#learn(seen.knownAgain, refusal);
     if (result === "here" && !isShort) this.#isKnownEverywhere = true;
     routes?.releaseRefused(this.#routing === "per-connection" ? "drop" : "keep");
     return { result, refusal };
   }
 
   /** A connection over which the session was refused, and is known now, does not decide: each request does. */
-  #learn(isKnownAgain: boolean): void {
+  #learn(isKnownAgain: boolean, refusal: PingAnswer | undefined): void {
+    const stranger = refusal && errorOf(refusal);
+    const isNew =
+      stranger !== undefined && !this.#strangers.some((one) => isSameRefusal(one, stranger));
+    if (isNew && this.#strangers.length < MAX_WORDS) this.#strangers.push(stranger);
     if (isKnownAgain) this.#routing = "per-request";
     else if (this.#routing === "unknown") this.#routing = "per-connection";
     this.#quirks.note("replicas-without-affinity", this.#routing);
@@ -142,13 +152,13 @@ function isSingle({ answers, connections }: SessionUse): boolean {
   return answers >= SINGLE_ANSWERS && connections >= SINGLE_CONNECTIONS;
 }
 
-function resultOf({
-  known,
-  unknown,
-}: {
-  known: number;
-  unknown: number;
-}): SearchResult | undefined {
+/** @param isBorne the pings were refused in the words of the request */
+function resultOf(
+  { known, unknown, knownAgain }: { known: number; unknown: number; knownAgain: boolean },
+  isBorne: boolean,
+): SearchResult | undefined {
+  // Where it was refused the session is known, and replicas that do not know it say so in other words.
+  if (knownAgain && !isBorne) return "here";
   if (known > 0) return unknown > 0 ? "elsewhere" : "here";
   return unknown > 0 ? "lost" : undefined;
 }
@@ -169,7 +179,7 @@ function isAnswerOf(answer: PingAnswer): boolean {
   return answer.kind !== "refused" || !isFromBetween(answer.error);
 }
 
-function errorOf(answer: PingAnswer): McpError | undefined {
+export function errorOf(answer: PingAnswer): McpError | undefined {
   return answer.kind === "alive" ? undefined : answer.error;
 }
 
@@ -198,4 +208,34 @@ export function confirmsLoss(refusal: McpError, answer: PingAnswer): boolean {
         refusal.rpcCode === answer.error.rpcCode
       );
   }
+}
+
+/**
+ * Whether a request was refused for the session's sake and not taken, as the refusal of a ping shows: a server refuses a
+ * session in the same words, whatever is asked. Other words may be the answer of a tool that has run.
+ */
+export function isBorneOut(refusal: McpError, answer: PingAnswer): boolean {
+  const error = errorOf(answer);
+  return error !== undefined && isSameRefusal(refusal, error);
+}
+
+/** The same status and code, and the same silence about the request. */
+export function isSameRefusal(one: McpError, other: McpError): boolean {
+  const [a, b] = [wordsOf(one), wordsOf(other)];
+  return a.status === b.status && a.code === b.code && a.isUnattributed === b.isUnattributed;
+}
+
+interface Words {
+  readonly status: number | undefined;
+  readonly code: number | undefined;
+  readonly isUnattributed: boolean;
+}
+
+function wordsOf(error: McpError): Words {
+  if (error instanceof McpResponseError) {
+    const { status = 200, rpcCode: code, isUnattributed } = error;
+    return { status, code, isUnattributed };
+  }
+  const isHttp = error instanceof McpHttpError || error instanceof McpAuthError;
+  return { status: isHttp ? error.status : undefined, code: undefined, isUnattributed: true };
 }

@@ -222,13 +222,13 @@ export class Supervisor {
   async verifySession(session: EraSession, error: McpError): Promise<boolean> {
     const state = this.#machine.current;
     if (state.name !== "ready") return false;
-    if (state.link.session !== session) return true;
+    if (state.link.session !== session) return this.#connector.wasLostSo(session, error);
     return this.#checks.verify(state, session, error);
   }
 
-  /** Whether a request that was refused may be sent again at once: the next one may meet another replica. */
-  get isPerRequest(): boolean {
-    return this.#connector.isPerRequest;
+  /** Whether a request that was refused so may be sent again at once: the next one may meet another replica. */
+  isPerRequest(error: McpError): boolean {
+    return this.#connector.isPerRequest(error);
   }
 
   get hasReplicas(): boolean {

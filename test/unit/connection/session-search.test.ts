@@ -1,7 +1,11 @@
 // The search for a session among replicas: over which connections it is asked for, and what is learnt.
 
 import { describe, expect, test } from "vitest";
-import { confirmsLoss, SessionSearch } from "../../../src/connection/session-search.ts";
+import {
+  confirmsLoss,
+  isSameRefusal,
+  SessionSearch,
+} from "../../../src/connection/session-search.ts";
 import type { SessionUse } from "../../../src/connection/session-search.ts";
 import { McpAuthError, McpHttpError, McpResponseError } from "../../../src/core/errors.ts";
 import type { McpError } from "../../../src/core/errors.ts";
@@ -105,6 +109,14 @@ describe("what the pings say", () => {
     expect(asked).toHaveLength(4);
   });
 
+  test("refused in words that strangers do not use, and known over that connection: it is the request's own", async () => {
+    const made = new SessionSearch(repairLog());
+    const { session, routes } = scripted([alive, unknown, alive]);
+    const given = { ...options, error: http(403) };
+    expect(await made.run(session, routes, FRESH, given)).toMatchObject({ result: "here" });
+    expect(made.hasReplicas).toBe(false);
+  });
+
   test("an error in good order is asked about once; a session that is known everywhere as well", async () => {
     const own = new McpResponseError("no", { rpcCode: -32603, rpcMessage: "no" });
     const made = new SessionSearch(repairLog());
@@ -132,12 +144,14 @@ describe("what is learnt", () => {
     const quirks = repairLog();
     const made = new SessionSearch(quirks);
     await search([unknown, alive], FRESH, made);
-    expect([made.hasReplicas, made.isPerRequest]).toEqual([true, false]);
+    expect([made.hasReplicas, made.isPerRequest(http(404))]).toEqual([true, false]);
     // A connection that refused and answers now: it is the request that decides.
     await search([alive, unknown], FRESH, made);
-    expect(made.isPerRequest).toBe(true);
+    expect(made.isPerRequest(http(404))).toBe(true);
     await search([unknown, alive], FRESH, made);
-    expect(made.isPerRequest).toBe(true);
+    expect(made.isPerRequest(http(404))).toBe(true);
+    // These are not the words in which the replicas refuse a session.
+    expect(made.isPerRequest(http(403))).toBe(false);
     expect(quirks.warnings).toHaveLength(1);
     expect(quirks.counts["replicas-without-affinity"]).toBe(3);
     // However often it was answered since: the replicas are there.
@@ -180,5 +194,24 @@ describe("whether a ping bears out that a session is lost", () => {
     ],
   ])("%s", (_name, refusal, answer, isConfirmed) => {
     expect(confirmsLoss(refusal, answer)).toBe(isConfirmed);
+  });
+});
+
+describe("whether two refusals are in the same words", () => {
+  const rpc = (rpcCode: number, status?: number, isUnattributed = false): McpError =>
+    new McpResponseError("no", { rpcCode, rpcMessage: "no", status, isUnattributed });
+  const unauthorized = new McpAuthError("AUTH_REQUIRED", "no", { status: 401 });
+
+  test.each<[string, McpError, McpError, boolean]>([
+    ["the same status", http(400), http(400), true],
+    ["another status", http(403), http(404), false],
+    ["401 twice", unauthorized, unauthorized, true],
+    ["the same code", rpc(-32000, 400), rpc(-32000, 400), true],
+    ["in good order, with the status or without", rpc(-32000), rpc(-32000, 200), true],
+    ["another code", rpc(-32000, 400), rpc(-32603, 400), false],
+    ["the one names the request", rpc(-32000, 400), rpc(-32000, 400, true), false],
+    ["a tool's error, and a session that is not found", rpc(-32603), http(404), false],
+  ])("%s", (_name, one, other, isSame) => {
+    expect(isSameRefusal(one, other)).toBe(isSame);
   });
 });
