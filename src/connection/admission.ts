@@ -122,18 +122,20 @@ export class Admission implements OpenCircuit {
    * not been sent yet. When this resolves the call has a place again; when it rejects it has none.
    *
    * @param leftMs of the call's own time; nothing else bounds the wait
+   * @param isLast it waits behind all others instead
    * @throws {McpTimeoutError} `total`; {@link McpClosedError}; the signal's reason.
    */
-  async waitAgain(applicant: Applicant, leftMs: number): Promise<void> {
+  async waitAgain(applicant: Applicant, leftMs: number, isLast = false): Promise<void> {
     if (isUpkeep(applicant.method)) await this.#untilSendable(applicant, leftMs);
-    else await this.#untilPlace(applicant, leftMs);
+    else await this.#untilPlace(applicant, leftMs, isLast);
     applicant.turnAt = this.#clock.now();
   }
 
-  async #untilPlace(applicant: Applicant, leftMs: number): Promise<void> {
+  async #untilPlace(applicant: Applicant, leftMs: number, isLast: boolean): Promise<void> {
     applicant.isPlaceless = true;
     await new Promise<void>((resolve, reject) => {
-      this.limiter.enterAgain(new ReturningApplicant(applicant, resolve, reject), leftMs);
+      const returning = new ReturningApplicant(applicant, resolve, reject);
+      this.limiter.enterAgain(returning, leftMs, isLast);
       // After it has given its place back.
       if (this.#isClosed) this.limiter.turnAway(() => this.#closed());
     });

@@ -37,6 +37,15 @@ const MAX_REFUSALS_IN_ROW = 32;
 /** Upper bound of the pause after refusals in a row, for each of them, milliseconds. */
 const REFUSAL_PAUSE_MS = 4;
 
+/** A call that was refused as one too many waits first in line so often, and then behind all others. */
+const MAX_FIRST_IN_LINE = 3;
+
+/** A call that is refused as one too many more often than this, */
+const MAX_THROTTLED = 8;
+
+/** while so many others were answered, meets a limit of its own tool's and is given up. */
+const OTHERS_ANSWERED = 4;
+
 export interface CallRunnerOptions {
   readonly clock: Clock;
   readonly supervisor: Supervisor;
@@ -245,8 +254,14 @@ export class CallRunner {
   /** The server refused the call as one too many: the call waits its turn, as long as its own time allows. */
   async #waitTurn(call: Call, error: McpError, leftMs: number, tally: Tally): Promise<void> {
     if (this.#admission.heldForMs > leftMs) throw this.#tooLate(call, error, tally);
+    const { answeredCount } = this.#owner;
+    if (tally.throttled === 0) tally.answeredBefore = answeredCount;
+    tally.throttled += 1;
+    // A limit of this one tool's: waiting on, first in line, would hold up all the others.
+    const isOwnLimit = answeredCount - tally.answeredBefore >= OTHERS_ANSWERED;
+    if (tally.throttled > MAX_THROTTLED && isOwnLimit) throw this.#tooLate(call, error, tally);
     try {
-      await this.#admission.waitAgain(call, leftMs);
+      await this.#admission.waitAgain(call, leftMs, tally.throttled > MAX_FIRST_IN_LINE);
     } catch (reason) {
       throw reason instanceof McpError ? this.#unsent(call, reason, tally) : reason;
     }
@@ -363,6 +378,9 @@ interface Tally {
   replays: number;
   /** Times that a session was refused. */
   refusals: number;
+  /** Times that it was refused as one too many, and calls that had been answered when that began. */
+  throttled: number;
+  answeredBefore: number;
   /** The last ones, on the session that holds now. */
   refusalsInRow: number;
   resends: number;
@@ -374,6 +392,8 @@ interface Tally {
 const NOTHING_YET: Tally = {
   replays: 0,
   refusals: 0,
+  throttled: 0,
+  answeredBefore: 0,
   refusalsInRow: 0,
   resends: 0,
   pauses: 0,

@@ -44,6 +44,8 @@ export interface CallOwner {
   readonly server: ResolvedServer;
   /** The fastest answer so far, milliseconds; `undefined` before the first. */
   readonly fastestMs: number | undefined;
+  /** Calls that were answered so far. */
+  readonly answeredCount: number;
   /** It waited, and has a place now. Must not throw. */
   onPlace(call: Call): void;
   /** It waited, and gets none. */

@@ -122,11 +122,12 @@ export class Limiter<W extends Waiting = Waiting> {
    * Gives the place of a call back that the server refused, and waits for another, no longer than `limitMs`, before all
    * who have not been sent yet. Whoever is refused here has no place any more.
    *
+   * @param isLast it waits behind all others instead: they may well be taken where it is refused
    * @throws {TypeError} if the signal is none; then nobody waits, and the place is given back.
    */
-  enterAgain(waiting: W, limitMs: number): void {
+  enterAgain(waiting: W, limitMs: number, isLast = false): void {
     try {
-      this.#wait(this.#refused, waiting, limitMs, limitMs);
+      this.#wait(isLast ? this.#queue : this.#refused, waiting, limitMs, limitMs);
     } finally {
       this.leave();
     }
