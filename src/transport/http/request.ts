@@ -237,7 +237,7 @@ export abstract class HttpRequest extends AnswerBody implements DirectHandler, S
   #dispatch(dispatcher: Dispatcher): void {
     const { origin, url, isForeign } = this.context;
     // A server that sends requests on to another name of its own machine looks at the name that it is asked by.
-    const isRenamed = this.#url.host !== url.host;
+    const isRenamed = this.#url !== url && this.#url.host !== url.host;
     dispatcher.dispatch(
       {
         origin,
