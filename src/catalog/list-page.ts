@@ -47,8 +47,6 @@ export interface PageFacts {
   readonly wasFollowed: boolean;
   /** How often `cursor` was followed in a row. */
   readonly askedInRow: number;
-  /** Items on the page. */
-  readonly itemCount: number;
   /** Items on the page that no page before had. */
   readonly newCount: number;
   /** Pages so far, this one included. */
@@ -84,13 +82,12 @@ export function stepAfter(facts: PageFacts): {
 }
 
 /** A page that names itself as the next one is the last, if there is nothing new on it the second time. */
-function afterRepeated({ next, cursor, askedInRow, itemCount, newCount, page }: PageFacts): {
+function afterRepeated({ next, cursor, askedInRow, newCount }: PageFacts): {
   readonly step: Step;
   readonly quirk?: CursorQuirk;
 } {
   if (next !== cursor) return { step: "endless" };
-  // The first page again, for a cursor that the server does not look at, is no page of a list that ends.
-  const isLastAgain = itemCount === 0 || (newCount === 0 && page > 2);
-  if (isLastAgain) return { step: "end", quirk: "cursor-repeated" };
+  // Also where it is the first page again, for a cursor that the server does not look at: no client gets more of it.
+  if (newCount === 0) return { step: "end", quirk: "cursor-repeated" };
   return { step: newCount > 0 && askedInRow === 1 ? "follow" : "endless" };
 }

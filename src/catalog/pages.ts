@@ -144,7 +144,6 @@ async function walk<T>(
       cursor,
       wasFollowed: followed.has(next as Cursor),
       askedInRow,
-      itemCount: listed.length,
       newCount,
       page,
       isStateless,

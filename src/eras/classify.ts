@@ -46,6 +46,8 @@ export type Observation =
   | { readonly kind: "no-mcp" }
   /** The answer began, and broke off. */
   | { readonly kind: "broken-off" }
+  /** A socket was there, and was closed on the request before an answer began. */
+  | { readonly kind: "closed" }
   /** Network, time limit, caller's will; on stdio also a channel that broke the protocol and is gone. */
   | { readonly kind: "unreachable" }
   /** The channel lives on but does not carry the probe: a transport that is not ours. */
@@ -62,7 +64,7 @@ export interface ProbeContext {
   readonly asked: number;
 }
 
-/** `row` names the row of the table: H1 … H22, S1 … S10. */
+/** `row` names the row of the table: H1 … H23, S1 … S10. */
 export type Verdict = { readonly row: string } & (
   | { readonly era: "stateless"; readonly version: StatelessVersion }
   /** `initialize`; with the newest of the revisions that the server listed, if it listed any. */
@@ -111,6 +113,8 @@ export function classify(observation: Observation, context: ProbeContext): Verdi
       return context.asked === 0
         ? { row: "H21", era: "ask-again", version: LATEST_STATELESS_VERSION }
         : { row: "H21", era: "maybe-session" };
+    case "closed":
+      return { row: "H23", era: "maybe-session" };
     case "unreachable":
       return { row: "H19", era: "unknown" };
     case "unsendable":
@@ -144,8 +148,9 @@ export function observe(
     if (isOver) return { kind: "died" };
     return { kind: error instanceof McpConnectionError ? "unsendable" : "unreachable" };
   }
-  const brokeOff = error instanceof McpConnectionError && error.sent === "yes";
-  return { kind: brokeOff ? "broken-off" : "unreachable" };
+  // Nothing is known to have been written: there may be nobody to ask.
+  if (!(error instanceof McpConnectionError) || error.sent === "no") return { kind: "unreachable" };
+  return { kind: error.sent === "yes" ? "broken-off" : "closed" };
 }
 
 /** How `initialize` failed, by the rows L2 to L6: what there is to do about it. */

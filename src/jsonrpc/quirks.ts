@@ -6,6 +6,8 @@ export interface Quirk {
   readonly server: string;
   /** Follows "the pool": "takes …". */
   readonly pool: string;
+  /** The first version of this package that does so; absent for 0.1.0. */
+  readonly since?: string;
 }
 
 /** The stable codes, in the order of the table below. */
@@ -16,6 +18,7 @@ export type QuirkCode =
   | "null-id"
   | "jsonrpc-member"
   | "null-beside-answer"
+  | "method-beside-answer"
   | "error-shape"
   | "empty-result"
   | "unusable-answer"
@@ -92,6 +95,10 @@ export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
   "null-beside-answer": {
     server: "writes error: null beside a result, or result: null beside an error",
     pool: "leaves the null out",
+  },
+  "method-beside-answer": {
+    server: "writes a method or params beside a result or an error",
+    pool: "takes the message for the answer if a call waits for its id, and leaves the rest out",
   },
   "error-shape": {
     server: "sends errors as plain texts, or with a code that is a string or absent",
@@ -217,7 +224,7 @@ export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
   },
   "loopback-name": {
     server: "names itself by another of localhost, 127.0.0.1 and ::1 than the URL in use",
-    pool: "takes them for one origin and keeps to the URL in use",
+    pool: "takes them for one origin and keeps to the address in use, also for a redirect to another of them",
   },
   "empty-cursor": {
     server: "gives an empty nextCursor with the last page of a list",
@@ -228,7 +235,7 @@ export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
     pool: "sends a number back as it came, and takes anything else for the end of the list",
   },
   "cursor-repeated": {
-    server: "names the last page of a list as the page that follows it",
+    server: "gives a page of a list the cursor of that very page, and nothing new behind it",
     pool: "ends the list there",
   },
   "list-not-array": {
@@ -265,7 +272,7 @@ export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
   },
   "list-not-found": {
     server: "declares a capability and does not know the method that lists it",
-    pool: "takes the list for empty",
+    pool: "takes the list for empty, and calls tools by their names all the same",
   },
   "undeclared-capability": {
     server: "offers a capability that it did not declare",

@@ -37,8 +37,23 @@ export function hasEmptyResult(method: string): boolean {
   return EMPTY_RESULTS.has(method);
 }
 
+/** Servers ask these themselves, and may write an empty result in the question. */
+const SERVER_REQUESTS: ReadonlySet<string> = new Set([
+  "ping",
+  "roots/list",
+  "sampling/createMessage",
+  "elicitation/create",
+]);
+
 /** A response has these members and no others: log lines in JSON have more. */
-const RESPONSE_MEMBERS: ReadonlySet<string> = new Set(["jsonrpc", "id", "result", "error"]);
+const RESPONSE_MEMBERS: ReadonlySet<string> = new Set([
+  "jsonrpc",
+  "id",
+  "method",
+  "params",
+  "result",
+  "error",
+]);
 
 const EXCERPT_CHARS = 200;
 
@@ -59,10 +74,9 @@ export function messageIn(
 export function repairMessage(value: unknown, context: RepairContext): JsonRpcMessage | undefined {
   if (context.quirks.strict || !isObject(value)) return undefined;
   const found: QuirkCode[] = [];
-  const message =
-    value["method"] === undefined
-      ? repairResponse(value, found, context)
-      : repairCall(value, found);
+  const message = isAnswer(value, context)
+    ? repairResponse(value, found, context)
+    : repairCall(value, found);
   if (message !== undefined) for (const code of found) context.quirks.repair(code);
   return message;
 }
@@ -104,6 +118,9 @@ export function isMessage(value: unknown): value is JsonRpcMessage {
   if (message.method !== undefined) {
     return (
       typeof message.method === "string" &&
+      message.method !== "" &&
+      isAbsent(message.result) &&
+      isAbsent(message.error) &&
       (id === undefined ? !("id" in message) : isId(id)) &&
       (message.params === undefined || isObject(message.params))
     );
@@ -118,9 +135,19 @@ export function isMessage(value: unknown): value is JsonRpcMessage {
   return isId(id) && isObject(message.result);
 }
 
+/** Some servers write one structure for all messages, or the request with its result: the method tells nothing then. */
+function isAnswer(value: Parsed, context: RepairContext): boolean {
+  const { method, id, result, error } = value;
+  if (method === undefined) return true;
+  if (isAbsent(method)) return "result" in value || "error" in value;
+  if (typeof method !== "string" || SERVER_REQUESTS.has(method)) return false;
+  const hasOutcome = !isAbsent(result) || !isAbsent(error);
+  return hasOutcome && isId(id) && context.isAwaiting(id);
+}
+
 /** A request or notification. */
 function repairCall(value: Parsed, found: QuirkCode[]): JsonRpcMessage | undefined {
-  const message: { [member: string]: unknown } = { ...value };
+  const { result: _result, error: _error, ...message }: { [member: string]: unknown } = value;
   if (message["id"] === null) {
     found.push("null-id");
     delete message["id"];
@@ -143,6 +170,7 @@ function repairResponse(
   context: RepairContext,
 ): JsonRpcMessage | undefined {
   const { id } = value;
+  if (value["method"] !== undefined) found.push("method-beside-answer");
   if (value["jsonrpc"] !== "2.0") {
     if (!isId(id) || !isPlainResponse(value) || !context.isAwaiting(id)) return undefined;
     found.push("jsonrpc-member");

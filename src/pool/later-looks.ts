@@ -19,7 +19,7 @@ const AFTER_EMPTY_MS = 1_500;
 /** Between looks for names that are missing, milliseconds: a model that invents names must not cost the server anything. */
 const BETWEEN_LOOKS_MS = 5_000;
 
-/** The same while the catalogue is empty, or older than what the server told: then a look is likely to help. */
+/** The same while the catalogue is empty, or older than the server's last notice of a change: a look is likely to help. */
 const BETWEEN_LIKELY_LOOKS_MS = 1_000;
 
 export interface LaterLooksOptions {
@@ -45,7 +45,6 @@ export class LaterLooks {
   /** The first list of this session failed or was empty. */
   #isLate = false;
   #lookedAt = -Infinity;
-  #listedAt = -Infinity;
   #isEmpty = true;
   /** Changes that the server told of, and how many of them the catalogue has seen. */
   #changes = 0;
@@ -76,7 +75,6 @@ export class LaterLooks {
 
   /** A list came. `mayBeLate`: if it is empty, it may be that the server has not loaded its tools yet. */
   onListed(asked: number, count: number, mayBeLate: boolean): void {
-    this.#listedAt = this.#options.clock.now();
     this.#seen = Math.max(this.#seen, asked);
     this.#isEmpty = count === 0;
     this.#failures = 0;
@@ -110,6 +108,11 @@ export class LaterLooks {
     return (this.#looking ??= this.#lookNow().finally(() => (this.#looking = undefined)));
   }
 
+  /** The look after the first failure, settled when it is over; later ones are too far off to wait for. */
+  get soon(): Promise<void> | undefined {
+    return this.#failures === 1 ? this.#scheduled?.done : undefined;
+  }
+
   /** Nothing is looked at any more, until the next session. */
   stop(): void {
     if (this.#timer !== undefined) this.#options.clock.clearTimer(this.#timer);
@@ -121,8 +124,8 @@ export class LaterLooks {
   async #lookNow(): Promise<void> {
     const now = this.#options.clock.now();
     const isLikely = this.#isEmpty || this.#seen < this.#changes;
-    const last = isLikely ? this.#lookedAt : Math.max(this.#lookedAt, this.#listedAt);
-    if (now - last >= (isLikely ? BETWEEN_LIKELY_LOOKS_MS : BETWEEN_LOOKS_MS)) {
+    // A list that came a moment ago is no reason to wait: some servers add tools and tell nobody.
+    if (now - this.#lookedAt >= (isLikely ? BETWEEN_LIKELY_LOOKS_MS : BETWEEN_LOOKS_MS)) {
       this.#lookedAt = now;
       await this.#options.look().catch(() => {});
     }

@@ -149,6 +149,15 @@ export class Member implements CachedSource {
     });
   }
 
+  /** A tool of a server that cannot list its tools, by the server's own name for it. */
+  unlistedTool(original: string): PoolTool | undefined {
+    // With pins only definitions are accepted, and here is none.
+    if (this.#pins !== undefined || !this.lists.isMissing("tools/list")) return undefined;
+    const tool: Tool = { name: original, inputSchema: { type: "object" } };
+    const rules = { ...this.server.tools, maxCount: 1 };
+    return toPoolTools(this.name, [tool], rules, this.connection.quirks, () => {})[0];
+  }
+
   /** From the server, or as it last said, if that still holds by its own word; the catalogue follows. */
   listTools(options: CachedCallOptions): Promise<readonly PoolTool[]> {
     return this.#fetchTools(options);
@@ -285,10 +294,21 @@ export class Member implements CachedSource {
         `server "${name}" is connected, but did not list its tools within the total limit of ${limitMs} ms; the call was not sent`,
         { server: name, method: "tools/list", limit: "total", timeoutMs: limitMs },
       );
-    return withLimit(
-      { clock: this.#clock, limitMs, onLimit, signal },
-      () => this.#loading ?? this.#load(),
-    );
+    return withLimit({ clock: this.#clock, limitMs, onLimit, signal }, () => this.#loadedSoon());
+  }
+
+  /** A list that fails right after the handshake is worth the next look: the server may still be loading its tools. */
+  async #loadedSoon(): Promise<void> {
+    try {
+      await (this.#loading ?? this.#load());
+    } catch (error) {
+      const soon = error instanceof McpTimeoutError ? undefined : this.#looks?.soon;
+      if (soon === undefined) throw error;
+      await soon;
+      // Its outcome is that look's own; absent, it failed as well.
+      if (this.#loading === undefined) throw error;
+      await this.#loading;
+    }
   }
 
   #refreshQuietly(): void {

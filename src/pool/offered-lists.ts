@@ -23,6 +23,8 @@ export class OfferedLists {
   readonly #source: CachedSource;
   /** Not declared, and there. */
   readonly #offered: Set<ListMethod> = new Set();
+  /** Declared, and the method that lists it is not there. */
+  readonly #missing: Set<ListMethod> = new Set();
   /** Not declared, and asked for in vain. */
   readonly #refused: Set<ListMethod> = new Set();
 
@@ -33,6 +35,11 @@ export class OfferedLists {
   /** Whether the server has given the list although it did not declare it. */
   isOffered(method: ListMethod): boolean {
     return this.#offered.has(method);
+  }
+
+  /** Whether the server has declared the capability, and said last that it cannot list it. */
+  isMissing(method: ListMethod): boolean {
+    return this.#missing.has(method);
   }
 
   /** Whether the server did not declare the list, and does not have it either. */
@@ -48,12 +55,15 @@ export class OfferedLists {
   /** A list that the server declared. */
   async declared<T>(method: ListMethod, options: CachedCallOptions): Promise<T[]> {
     try {
-      return await listAll<T>(this.#source, method, KEYS[method], options);
+      const items = await listAll<T>(this.#source, method, KEYS[method], options);
+      this.#missing.delete(method);
+      return items;
     } catch (error) {
       const isUnknown = error instanceof McpResponseError && error.rpcCode === METHOD_NOT_FOUND;
       const { quirks } = this.#source.connection;
-      if (isUnknown && quirks.repair("list-not-found", method)) return [];
-      throw error;
+      if (!isUnknown || !quirks.repair("list-not-found", method)) throw error;
+      this.#missing.add(method);
+      return [];
     }
   }
 

@@ -149,12 +149,14 @@ export class ToolCalls {
   async #look(name: string, options: CallOptions): Promise<[PoolTool, CallOptions]> {
     const parts = splitToolName(name);
     const member = parts && this.#members.find(parts.server);
-    if (member !== undefined) {
+    if (parts !== undefined && member !== undefined) {
       const left = await this.#members.get(member.name).loaded(options);
       const tool = this.#catalog.find(name);
       if (tool !== undefined) return [tool, left];
       const later = await this.#lookAgain(name, member, left);
       if (later !== undefined) return later;
+      const unlisted = member.unlistedTool(parts.tool);
+      if (unlisted?.name === name) return [unlisted, left];
     }
     const nearMatches = this.#catalog.nearMatches(name);
     const isWithheld = member !== undefined && isWithheldBy(member, name);

@@ -10,6 +10,8 @@ import { CLIENTS } from "./clients.ts";
 import { HELP, parseOptions } from "./options.ts";
 import { judgeCall, judgeTime, says, worstOf } from "./outcome.ts";
 import type { CallJudged } from "./outcome.ts";
+import { QUIRKS } from "../../src/jsonrpc/quirks.ts";
+import { currentRepairs, repairsTable } from "./repairs.ts";
 import { currentPage, merge, pageOf, readResults } from "./results.ts";
 import { toText } from "./text.ts";
 
@@ -42,6 +44,22 @@ describe("this package", () => {
 describe("the page", () => {
   test("is made of the results that are kept", () => {
     expect(currentPage()).toBe(pageOf(readResults()));
+  });
+
+  test("has every repair, as the pool itself describes it", () => {
+    expect(currentRepairs()).toBe(repairsTable());
+    const codes = currentRepairs().matchAll(/^\| `([a-z-]+)`/gm);
+    expect([...codes].map(([, code]) => code)).toEqual(Object.keys(QUIRKS));
+  });
+
+  test("a repair has the version that it came with", () => {
+    const repair = { server: "sends | and *", pool: "takes them" };
+    const rows = repairsTable({ old: repair, young: { ...repair, since: "0.2.0" } }).split("\n");
+    expect(rows.map((row) => row.split(/ +\| |\| /).at(-1))).toMatchObject({
+      2: expect.stringContaining("0.1.0"),
+      3: expect.stringContaining("0.2.0"),
+    });
+    expect(rows[2]).toContain(String.raw`sends \| and \*`);
   });
 
   test("has a result of every client for every behaviour, and no others", () => {

@@ -22,7 +22,7 @@ of its own, and prints what came of it.
   --verbose          print each cell as it is done
   --parallel <n>     cells at a time, 1 to ${MOST_PARALLEL} (2)
   --write            keep the results in test/compatibility/results.json, beside those that were not
-                     measured again, and rewrite the generated part of docs/COMPATIBILITY.md
+                     measured again, and rewrite the generated parts of docs/COMPATIBILITY.md
   --help             print this
 
 Exit code: 0 this package works with all that was run; 1 it does not, or the suite itself failed;

@@ -10,6 +10,7 @@ import type { Behaviour } from "./behaviour.ts";
 import { runCells } from "./cells.ts";
 import { HELP, parseOptions } from "./options.ts";
 import type { RunPlan } from "./options.ts";
+import { writeRepairs } from "./repairs.ts";
 import { merge, readResults, writeResults } from "./results.ts";
 import type { Column, Results } from "./results.ts";
 import { toText } from "./text.ts";
@@ -59,6 +60,7 @@ async function run({ behaviours, clients, parallel, verbose, write }: RunPlan): 
     const date = new Date().toISOString().slice(0, 10);
     const platform = `${process.platform}-${process.arch}`;
     writeResults(merge(oldResults(), { date, platform, clients: columns, cells }));
+    writeRepairs();
     console.log("\ndocs/COMPATIBILITY.md is up to date");
   }
   const isBad = cells.some(({ client, outcome }) => client === OURS.id && outcome !== "works");

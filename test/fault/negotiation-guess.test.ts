@@ -108,6 +108,13 @@ const GUESSES: readonly Guess[] = [
       state: "backoff",
     })),
   ),
+
+  {
+    name: "H23 a reset before the answer",
+    answer: [resets],
+    code: "CONNECTION_LOST",
+    state: "backoff",
+  },
 ];
 
 const named = GUESSES.map((row): [string, Guess] => [row.name, row]);

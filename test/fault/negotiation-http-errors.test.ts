@@ -11,7 +11,6 @@ import {
   poolAt,
   refusedWith,
   refuse,
-  resets,
   serveEra,
   statusOf,
   unsupported,
@@ -102,13 +101,6 @@ const FAILS: readonly Fails[] = [
     holds: { status, retryAfterMs: 7_000 },
     state: "backoff",
   })),
-
-  {
-    name: "H19 a reset before the answer",
-    probe: [resets],
-    code: "CONNECTION_LOST",
-    state: "backoff",
-  },
 
   {
     name: "H20 302",

@@ -59,6 +59,7 @@ const observation: fc.Arbitrary<Observation> = fc.oneof(
         "unauthorized",
         "no-mcp",
         "broken-off",
+        "closed",
         "unreachable",
         "unsendable",
         "silence",
@@ -93,7 +94,7 @@ const failure: fc.Arbitrary<unknown> = fc.oneof(
   fc.anything(),
 );
 
-const ROW = /^(?:H(?:[1-9]|1\d|2[0-2])|S(?:[1-7]|10))$/;
+const ROW = /^(?:H(?:[1-9]|1\d|2[0-3])|S(?:[1-7]|10))$/;
 
 /** A verdict that somebody can follow. */
 function check(verdict: Verdict): void {
@@ -185,12 +186,13 @@ describe("any reaction to the probe", () => {
     );
   });
 
-  test("H6 H16 H18 H19 H20 what may pass by itself never decides the era", () => {
+  test("H6 H16 H18 H19 H20 H23 what may pass by itself never decides the era", () => {
     const passing: fc.Arbitrary<Observation> = fc.oneof(
       fc.constantFrom(
         { kind: "unauthorized" as const },
         { kind: "unreachable" as const },
         { kind: "no-mcp" as const },
+        { kind: "closed" as const },
       ),
       fc
         .oneof(

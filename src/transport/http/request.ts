@@ -235,13 +235,15 @@ export abstract class HttpRequest extends AnswerBody implements DirectHandler, S
   }
 
   #dispatch(dispatcher: Dispatcher): void {
-    const { origin, isForeign } = this.context;
+    const { origin, url, isForeign } = this.context;
+    // A server that sends requests on to another name of its own machine looks at the name that it is asked by.
+    const isRenamed = this.#url !== url && this.#url.host !== url.host;
     dispatcher.dispatch(
       {
         origin,
         path: this.#path,
         method: this.httpMethod,
-        headers: this.headers,
+        headers: isRenamed ? [...this.headers, "host", this.#url.host] : this.headers,
         body: this.body,
         // A dispatcher of the user's may pipeline what is idempotent, behind a stream that never ends.
         idempotent: false,

@@ -130,6 +130,15 @@ const WORDS: readonly (readonly [string, string, Answer, Replies, string?])[] = 
   ],
 ];
 
+/** Numbers from 0 to 1 without a pattern, the same in every run. */
+function chances(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
+}
+
 export const sessions: readonly Behaviour[] = [
   ...WORDS.map(([id, title, answer, replies, source]) =>
     behaviour(id, title, source, forgets(answer, replies)),
@@ -203,17 +212,14 @@ export const sessions: readonly Behaviour[] = [
   },
   {
     id: "session-lost-at-random",
-    title: "refuses every fourth request under load as one of a session that it does not know",
+    title: "forgets all sessions before one call in four, at random, while others are under way",
+    // It has really forgotten them. A call that is refused while the session lives may have run: no client may repeat it.
     async run(trial) {
-      let requests = 0;
-      const refuse = rpcFailure(404, -32001, SESSION_GONE, { id: null });
+      const chance = chances(7);
       const one = await server(trial, {
-        onRequest(context) {
-          if (context.body?.method !== "tools/call") return false;
-          requests += 1;
-          if (requests % 4 !== 0) return false;
-          refuse(context);
-          return true;
+        onRequest({ body: asked, server: self }) {
+          if (asked?.method === "tools/call" && chance() < 0.25) self.forgetSessions();
+          return false;
         },
       });
       await trial.everyday(one);

@@ -7,7 +7,6 @@ const facts = (given: Partial<PageFacts>): PageFacts => ({
   cursor: undefined,
   wasFollowed: false,
   askedInRow: 0,
-  itemCount: 1,
   newCount: 1,
   page: 1,
   isStateless: false,
@@ -41,14 +40,14 @@ test.each<[string, Partial<PageFacts>, string, string?]>([
   ["its own, with news", own, "follow"],
   ["its own, with news, strict", { ...own, strict: true }, "endless"],
   ["its own again, with news", { ...own, askedInRow: 2, page: 3 }, "endless"],
-  ["its own, nothing new on the second page", { ...own, newCount: 0 }, "endless"],
+  ["its own, the first page again", { ...own, newCount: 0 }, "end", "cursor-repeated"],
   [
     "its own, nothing new on a later page",
     { ...own, newCount: 0, page: 3 },
     "end",
     "cursor-repeated",
   ],
-  ["its own, an empty page", { ...own, itemCount: 0, newCount: 0 }, "end", "cursor-repeated"],
+  ["its own, an empty page", { ...own, newCount: 0, askedInRow: 2 }, "end", "cursor-repeated"],
 ])("after a page with %s", (_, given, step, quirk) => {
   expect(stepAfter(facts(given))).toEqual(quirk === undefined ? { step } : { step, quirk });
 });

@@ -117,7 +117,7 @@ describe("guards (8.28, fault 58)", () => {
   test.each<
     [string, (cursor: unknown, request: number) => Page, { era?: string; strict?: boolean }]
   >([
-    ["at once", (cursor) => ({ tools: [1], nextCursor: cursor ?? "a" }), {}],
+    ["at once, strict", () => ({ tools: [1], nextCursor: "a" }), { strict: true }],
     ["at once, with ever new items", (_, n) => ({ tools: [n], nextCursor: "a" }), {}],
     ["in a ring", (cursor) => ({ tools: [1], nextCursor: cursor === "a" ? "b" : "a" }), {}],
     [
@@ -125,7 +125,11 @@ describe("guards (8.28, fault 58)", () => {
       (cursor) => ({ tools: [], nextCursor: cursor === "a" ? "b" : "a" }),
       {},
     ],
-    ["as an empty one, stateless", () => ({ tools: [1], nextCursor: "" }), { era: "stateless" }],
+    [
+      "as an empty one, with ever new items, stateless",
+      (_, n) => ({ tools: [n], nextCursor: "" }),
+      { era: "stateless" },
+    ],
     ["as an empty one, strict", () => ({ tools: [1], nextCursor: "" }), { strict: true }],
   ])("a cursor repeated %s ends it with an error", async (_, page, options) => {
     const { list, asked } = connectionOf(page, options);
@@ -143,6 +147,19 @@ describe("guards (8.28, fault 58)", () => {
         : { tools: request === 2 ? items.slice(1) : last, nextCursor: "end" },
     );
     expect(await list()).toEqual([1, 2]);
+    expect(quirks.counts).toMatchObject({ "cursor-repeated": 1 });
+  });
+
+  test.each<[string, object]>([
+    ["session", {}],
+    ["stateless", { era: "stateless" }],
+  ])("the same page for every cursor: the list is that page, %s", async (_, options) => {
+    const { list, asked, quirks } = connectionOf(
+      () => ({ tools: [1, 2], nextCursor: "a" }),
+      options,
+    );
+    expect(await list()).toEqual([1, 2]);
+    expect(asked).toEqual(["first", "a"]);
     expect(quirks.counts).toMatchObject({ "cursor-repeated": 1 });
   });
 

@@ -92,16 +92,16 @@ describe("observe()", () => {
     }
   });
 
-  test("H19 H21 a connection lost before the answer, or in the middle of it", () => {
+  test("H19 H21 H23 a connection lost before the answer, or in the middle of it", () => {
     const lost = (sent: errors.Sent): Observation =>
       observe(new errors.McpConnectionError("CONNECTION_LOST", "x", { sent }), "exchange", false);
     expect(lost("no")).toEqual({ kind: "unreachable" });
-    expect(lost("unknown")).toEqual({ kind: "unreachable" });
+    expect(lost("unknown")).toEqual({ kind: "closed" });
     expect(lost("yes")).toEqual({ kind: "broken-off" });
     const refused = new errors.McpConnectionError("CONNECTION_FAILED", "x");
     expect(observe(refused, "exchange", false)).toEqual({ kind: "unreachable" });
     const unknown = new errors.McpOutcomeUnknownError("x");
-    expect(observe(unknown, "exchange", false)).toEqual({ kind: "unreachable" });
+    expect(observe(unknown, "exchange", false)).toEqual({ kind: "closed" });
   });
 
   test("S4 S7 on stdio a lost connection is a death, unless the channel lives", () => {

@@ -297,6 +297,9 @@ const HTTP_ROWS: readonly Row[] = [
 
   { row: "H22", what: "silence", seen: { kind: "silence" }, is: MAYBE },
   { row: "H22", what: "silence, a second time", seen: { kind: "silence" }, asked: 1, is: MAYBE },
+
+  { row: "H23", what: "a close", seen: { kind: "closed" }, is: MAYBE },
+  { row: "H23", what: "a close, a second time", seen: { kind: "closed" }, asked: 1, is: MAYBE },
 ];
 
 const DUPLEX_ROWS: readonly Row[] = [

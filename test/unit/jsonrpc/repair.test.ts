@@ -36,6 +36,28 @@ const ROWS: readonly Row[] = [
   ["error: null beside a result", { ...result, error: null }, result, "null-beside-answer"],
   ["error: false beside a result", { ...result, error: false }, result, "null-beside-answer"],
   ["result: null beside an error", { ...failure, result: null }, failure, "null-beside-answer"],
+  ["method: null beside a result", { ...result, method: null }, result, "method-beside-answer"],
+  ['method: "" beside an error', { ...failure, method: "" }, failure, "method-beside-answer"],
+  [
+    "the members of all kinds of message, in a result",
+    { ...result, method: "", params: null, error: null },
+    result,
+    "method-beside-answer",
+    "null-beside-answer",
+  ],
+  [
+    "the request with its result",
+    { ...result, method: "a", params: {} },
+    result,
+    "method-beside-answer",
+  ],
+  [
+    "the request with its error",
+    { ...failure, method: "a", result: null },
+    failure,
+    "method-beside-answer",
+    "null-beside-answer",
+  ],
   ["no jsonrpc", { id: 1, result: { a: null } }, result, "jsonrpc-member"],
   ["jsonrpc 1.0", { ...result, jsonrpc: "1.0" }, result, "jsonrpc-member"],
   ["jsonrpc as a number", { ...result, jsonrpc: 2 }, result, "jsonrpc-member"],
@@ -133,6 +155,7 @@ describe("what is not quite a message", () => {
     ["a number", 5],
     ["null", null],
     ["strangers in arrays", [[5], [[null]]]],
+    ["no method and no outcome", { jsonrpc: v, id: 1, method: null }],
   ])("%s: refused, and nothing counted", (_, came) => {
     const repairs = context();
     expect(tryParse(JSON.stringify(came), repairs)).toBe("no-message");
@@ -147,12 +170,31 @@ describe("what is not quite a message", () => {
     ["a result and an error", { jsonrpc: v, id: 1, result: {}, error: { code: 1, message: "" } }],
     ["null and null", { jsonrpc: v, id: 1, result: null, error: null }],
     ["null, without jsonrpc", { id: 1, result: null }],
+    ["null, of a server that writes all members", { jsonrpc: v, id: 1, method: "", result: null }],
   ])("%s as a result: still names its call, and shows what came", (_, came) => {
     const message = parseMessage(JSON.stringify(came), context());
     expect(message).toMatchObject({ jsonrpc: v, id: 1 });
     const { result: unusable } = message as { result: unknown };
     expect(unusable).toBeInstanceOf(UnusableResult);
     expect((unusable as UnusableResult).shown).toBe(JSON.stringify(came));
+  });
+
+  test.each<[string, object, object]>([
+    ["nulls", { ...ping, result: null, error: null }, { ...ping, result: null, error: null }],
+    [
+      "an empty result that no call waits for",
+      { ...ping, id: 2, method: "a", result: {} },
+      { ...ping, id: 2, method: "a" },
+    ],
+    [
+      "an empty result, in what servers ask",
+      { ...ping, method: "roots/list", result: {} },
+      { ...ping, method: "roots/list" },
+    ],
+  ])("a request with %s stays a request", (_, came, meant) => {
+    const repairs = context();
+    expect(parseMessage(JSON.stringify(came), repairs)).toEqual(meant);
+    expect(repairs.quirks.counts).toEqual({});
   });
 
   test("byte order marks in front of a body, and only there", () => {

@@ -100,6 +100,19 @@ describe("after a list that failed", () => {
     expect(clock.armedCount).toBe(0);
   });
 
+  test("the first look is soon enough to wait for, the later ones are not", async () => {
+    expect(looks.soon).toBeUndefined();
+    answers = [passing(), passing()];
+    await list().catch(() => {});
+    const soon = looks.soon;
+    let isOver = false;
+    void soon?.then(() => (isOver = true));
+    await clock.run(499);
+    expect([soon === undefined, isOver]).toEqual([false, false]);
+    await clock.run(1);
+    expect([isOver, looks.soon]).toEqual([true, undefined]);
+  });
+
   test("the timers let the process end, and end with the server", async () => {
     answers = [passing()];
     await list().catch(() => {});
@@ -150,18 +163,18 @@ describe("after an empty list", () => {
 });
 
 describe("for a name that is missing", () => {
-  test("a list that came a moment ago is not asked for again; later it is, once for all, and not for every name", async () => {
+  test("asked for at once, also right after a list, then once in five seconds for all names together", async () => {
     answers = [2, 2, 2];
     await list();
-    await looks.lookNow();
-    expect(lookedAt).toEqual([]);
-    await clock.run(5_000);
     await Promise.all(Array.from({ length: 50 }, () => looks.lookNow()));
     for (let n = 0; n < 50; n++) await looks.lookNow();
-    expect(lookedAt).toEqual([5_000]);
-    await clock.run(5_000);
+    expect(lookedAt).toEqual([0]);
+    await clock.run(4_999);
     await looks.lookNow();
-    expect(lookedAt).toEqual([5_000, 10_000]);
+    expect(lookedAt).toEqual([0]);
+    await clock.run(1);
+    await looks.lookNow();
+    expect(lookedAt).toEqual([0, 5_000]);
   });
 
   test("an empty catalogue is looked at at once, and a second later again", async () => {

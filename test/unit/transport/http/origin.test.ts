@@ -30,19 +30,31 @@ test("the very same origin is no deviation", () => {
   expect(quirks.counts).toEqual({});
 });
 
-test.each(["localhost", "[::1]"])("a redirect to %s stays where it is", async (host) => {
-  const { link, server } = await scripted(
-    ({ res, path, server: { url } }) => {
-      if (path === "/there?a=1") json(res, 200, rpcResult(1, {}));
-      else res.writeHead(307, { location: `http://${host}:${url.port}/there?a=1` }).end();
-    },
-    { headers: { authorization: "Bearer t" } },
-  );
-  expect(await summary(link.send(call(1)).outcome)).toBe("response");
-  expect(server.requests[1]?.headers).toMatchObject({
-    authorization: "Bearer t",
-    host: server.url.host,
+test.each(["localhost", "[::1]"])(
+  "a redirect to %s stays on its address, under the name asked for",
+  async (host) => {
+    const { link, server } = await scripted(
+      ({ res, path, server: { url } }) => {
+        if (path === "/there?a=1") json(res, 200, rpcResult(1, {}));
+        else res.writeHead(307, { location: `http://${host}:${url.port}/there?a=1` }).end();
+      },
+      { headers: { authorization: "Bearer t" } },
+    );
+    expect(await summary(link.send(call(1)).outcome)).toBe("response");
+    expect(server.requests[1]?.headers).toMatchObject({
+      authorization: "Bearer t",
+      host: `${host}:${server.url.port}`,
+    });
+  },
+);
+
+test("a redirect by the name alone, on one path: followed", async () => {
+  const { link, server } = await scripted(({ req, res, path, server: { url } }) => {
+    if (req.headers.host?.startsWith("localhost:") === true) json(res, 200, rpcResult(1, {}));
+    else res.writeHead(308, { location: `http://localhost:${url.port}${path}` }).end();
   });
+  expect(await summary(link.send(call(1)).outcome)).toBe("response");
+  expect(server.requests).toHaveLength(2);
 });
 
 test("strict, or another port: it is not followed", async () => {
