@@ -58,6 +58,8 @@ const NOT_UNDERSTOOD = {
   never: "fail",
   code: "HTTP_ERROR",
 } as const;
+/** The session is known wherever it is asked for: what may be repeated is sent once more. */
+const NOT_OF_THE_SESSION = { ...NOT_UNDERSTOOD, allowed: "resend" } as const;
 const UNSUPPORTED = { supported: ["2026-07-28"], requested: "x" };
 
 const event = (id: number, text = ""): string => `id: ${id}\ndata: ${text}\n\n`;
@@ -169,8 +171,7 @@ const TABLE: readonly Row[] = [
     moment: "404 without a JSON-RPC answer, and a ping is answered",
     era: "session",
     fault: statusRow(404),
-    ...FINAL,
-    code: "HTTP_ERROR",
+    ...NOT_OF_THE_SESSION,
     status: 404,
   },
   {
