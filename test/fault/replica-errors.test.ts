@@ -15,8 +15,8 @@ interface Unknown {
 async function servePerRequest(unknown: Unknown): Promise<{
   server: TestHttpServer;
   /** From here on the tool runs, and then fails so. */
-  fail(status: number, code: number | undefined): void;
-  ran(): number;
+  fail: (status: number, code: number | undefined) => void;
+  ran: () => number;
 }> {
   const server = await serve();
   let turn = 0;
