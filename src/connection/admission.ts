@@ -251,7 +251,9 @@ export class Admission implements OpenCircuit {
     );
   }
 
-  #outOfTime({ method, subject, totalTimeoutMs }: Applicant): McpTimeoutError {
+  #outOfTime({ method, subject, totalTimeoutMs }: Applicant): McpError {
+    // It waited in line for those who wait at the circuit.
+    if (!this.breaker.isClosed) return this.error().forCall(method, "no");
     const { name, limits } = this.#server;
     const { throttle } = this;
     const why =

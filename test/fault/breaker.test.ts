@@ -271,7 +271,8 @@ describe("it closes again", () => {
     fault.run = RESET;
     await failTimes(pool, BREAKER.failures);
     expect(await failure(pool.callTool("s__work"))).toMatchObject({ code: "CIRCUIT_OPEN" });
-    expect(await failure(pool.callTool("s__work"))).toMatchObject({ code: "CIRCUIT_OPEN" });
+    // Or with the outcome of the attempt that happens to be under way.
+    expect(await failure(pool.callTool("s__work"))).toMatchObject({ sent: "no" });
     expect(server.executionCount("work")).toBe(BREAKER.failures);
   });
 
@@ -314,7 +315,9 @@ describe("fault 19: a 503 storm", () => {
     ["class S, without it", { failures: 1_000_000 }, (pool) => pool.call("s", "ping"), "ping"],
   ])("%s: retries stay inside the budget", async (_name, breaker, ask, method) => {
     const { server } = await faultyServer();
-    const pool = await connected(server, { trusted: true, breaker });
+    // A server that answers 503 gets one call after the other: most callers have no turn within their time.
+    const timeouts = { totalTimeoutMs: 2_000 };
+    const pool = await connected(server, { trusted: true, breaker, timeouts });
     const startedAt = performance.now();
     server.options.onRequest = ({ body, res }) => {
       if (body?.method !== method) return false;
@@ -325,8 +328,9 @@ describe("fault 19: a 503 storm", () => {
     const worker = async (): Promise<void> => {
       while (next++ < CALLS) {
         const error = await failure(ask(pool));
-        expect(["HTTP_ERROR", "OUTCOME_UNKNOWN", "CIRCUIT_OPEN"]).toContain(error.code);
-        if (error.code === "CIRCUIT_OPEN") expect(error.sent).toBe("no");
+        const { code } = error;
+        expect(["HTTP_ERROR", "OUTCOME_UNKNOWN", "CIRCUIT_OPEN", "TIMEOUT"]).toContain(code);
+        if (code === "CIRCUIT_OPEN" || code === "TIMEOUT") expect(error.sent).toBe("no");
       }
     };
     await Promise.all(Array.from({ length: 100 }, worker));
@@ -335,6 +339,8 @@ describe("fault 19: a 503 storm", () => {
     expect(sent).toBeLessThanOrEqual(CALLS * 1.2 + 10 * seconds);
     expect(server.executionCount("read")).toBe(0);
     // Without the breaker something is tried again, or there would be nothing to bound.
-    if ("failures" in breaker) expect(sent).toBeGreaterThan(CALLS);
+    if ("failures" in breaker) {
+      expect(pool.status()[0]?.counts.replays).toBeGreaterThan(0);
+    }
   });
 });

@@ -33,10 +33,26 @@ describe("refusals on a session that are no lost session (3.10)", () => {
   test("400 with -32000 and without an id renews the session, as the SDK's example means it", async () => {
     const server = await serve();
     const pool = await connected(server);
-    refuse(server, 400, -32000, false);
+    // A server that has forgotten the session refuses everything of it, whichever connection it comes over.
+    server.options.onRequest = ({ body, res }) => {
+      if (server.initializeCount > 1 || body?.method === "initialize") return false;
+      json(res, 400, rpcError(null, -32000, "no"));
+      return true;
+    };
     expect(await pool.callTool("s__echo")).toEqual(textOf("{}"));
     expect(server.initializeCount).toBe(2);
     expect(server.executionCount("echo")).toBe(1);
+  });
+
+  test("400 with -32000 and without an id, on a session that answers pings, is about the call: sent once", async () => {
+    const server = await serve();
+    const pool = await connected(server);
+    refuse(server, 400, -32000, false);
+    expect(await failure(pool.callTool("s__echo"))).toMatchObject({ rpcCode: -32000, status: 400 });
+    expect(server.requestsOf("tools/call").length).toBe(1);
+    expect(server.initializeCount).toBe(1);
+    expect(server.executionCount("echo")).toBe(0);
+    expect(await pool.callTool("s__echo")).toEqual(textOf("{}"));
   });
 });
 

@@ -162,6 +162,7 @@ describe("a session that cannot be had", () => {
   test("fault 16: 404 again after renewal: one renewal, then an error, exec 0", async () => {
     const server = await serve();
     const pool = await connected(server);
+    server.forgetSessions();
     server.options.onRequest = answerCalls(({ res }) =>
       json(res, 404, rpcError(null, -32001, "Session not found")),
     );
@@ -178,12 +179,28 @@ describe("a session that cannot be had", () => {
   test("fault 16: the same with an empty 404", async () => {
     const server = await serve();
     const pool = await connected(server);
+    server.forgetSessions();
     server.options.onRequest = answerCalls(({ res }) => res.writeHead(404).end());
     expect(await failure(pool.callTool("s__echo"))).toMatchObject({
       code: "HTTP_ERROR",
       status: 404,
     });
     expect(server.initializeCount).toBe(2);
+    expect(server.requestsOf("tools/call").length).toBe(2);
+  });
+
+  test("fault 16: an empty 404 on a session that answers pings: no renewal, sent once", async () => {
+    const server = await serve();
+    const pool = await connected(server);
+    server.options.onRequest = answerCalls(({ res }) => res.writeHead(404).end());
+    expect(await failure(pool.callTool("s__echo"))).toMatchObject({
+      code: "HTTP_ERROR",
+      status: 404,
+    });
+    expect(server.initializeCount).toBe(1);
+    expect(server.requestsOf("tools/call").length).toBe(1);
+    server.options.onRequest = () => false;
+    expect(await pool.callTool("s__echo")).toEqual(textOf("{}"));
   });
 
   test("3.10 404 without a session is final: no renewal, asked once", async () => {
@@ -214,6 +231,7 @@ describe("a session that cannot be had", () => {
   test("3.10 400 with -32000 for ever: one renewal, then the server's error", async () => {
     const server = await serve();
     const pool = await connected(server);
+    server.forgetSessions();
     server.options.onRequest = answerCalls(({ res }) =>
       json(res, 400, rpcError(null, -32000, "Bad Request: Server not initialized")),
     );

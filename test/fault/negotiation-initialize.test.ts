@@ -332,15 +332,28 @@ describe("2.5 what the probe costs", () => {
 });
 
 describe("2.7 an era that holds is never given up without being asked for again", () => {
-  test("a 404 without an answer, once: the probe confirms the era, the call runs once", async () => {
-    const server = await serveEra({ era: "both" }, { "tools/call": [plain(404)] });
-    const pool = poolAt(server);
-    await connect(pool);
-    expect(await pool.callTool("s__echo", { key: "k" })).toMatchObject(textOf('{"key":"k"}'));
-    expect(server.executionCount("echo", "k")).toBe(1);
-    expect(askedOf(server)).toEqual({ probes: 2, offers: [], gets: 0 });
-    expect(statusOf(pool)).toMatchObject({ era: "stateless", counts: { renewals: 1 } });
-  });
+  test.each([
+    ["safe", 0],
+    ["always", 1],
+  ] as const)(
+    "a 404 without an answer, once: the probe confirms the era; replay: %s, the tool runs %i times",
+    async (replay, times) => {
+      const server = await serveEra({ era: "both" }, { "tools/call": [plain(404)] });
+      const pool = poolAt(server);
+      await connect(pool);
+      const call = pool.callTool("s__echo", { key: "k" }, { replay });
+      if (times === 1) expect(await call).toMatchObject(textOf('{"key":"k"}'));
+      else await expect(call).rejects.toMatchObject({ code: "HTTP_ERROR", status: 404 });
+      expect(server.executionCount("echo", "k")).toBe(times);
+      // The next one goes its way.
+      expect(await pool.callTool("s__echo", { key: "next" })).toMatchObject(
+        textOf('{"key":"next"}'),
+      );
+      expect(server.executionCount("echo", "next")).toBe(1);
+      expect(askedOf(server)).toEqual({ probes: 2, offers: [], gets: 0 });
+      expect(statusOf(pool)).toMatchObject({ era: "stateless", counts: { renewals: 1 } });
+    },
+  );
 
   test("many calls find out at once: one probe for all of them", async () => {
     const server = await serveEra({ era: "stateless" });

@@ -311,19 +311,19 @@ describe("the server is another when the answer comes", () => {
     ["405", 405],
     ["-32022 that names sessions only", undefined],
   ])(
-    "4.14, 7.27: %s, of a server that is the same after all: sent again with its answers",
+    "4.14, 7.27: %s, of a server that is the same after all: not sent again, as it may change something",
     async (_what, status) => {
       const someone = person(ADA);
       const { server, pool } = await start(asking(QUESTION), {
         onElicitation: someone.onElicitation,
       });
-      const call = given(pool);
+      const call = failure(given(pool));
       await someone.asked;
       if (status === undefined) server.reject(toolCall("ask"), unsupportedVersion(["2025-11-25"]));
       else answer(server, "tools/call", ({ res }) => void res.writeHead(status).end());
       someone.answer();
-      expect(await call).toEqual(INPUTS);
-      expect(server.executionCount("ask")).toBe(2);
+      expect(await call).toMatchObject({ status: status ?? 400, sent: "yes" });
+      expect(server.executionCount("ask")).toBe(1);
       expect(someone.askedCount).toBe(1);
       expect(server.initializeCount).toBe(0);
     },

@@ -44,8 +44,8 @@ describe("how an answer is read", () => {
     body: Body,
     type: unknown,
     error: object,
-    // A second one if the server may have changed its era.
-    posts: 1 | 2,
+    // A second one if the server may have changed its era, or has withdrawn its authorization.
+    probes: 1 | 2,
     headers?: Record<string, string>,
   ][] = [
     ["invalid parameters", 400, { code: -32602 }, McpResponseError, { rpcCode: -32602 }, 1],
@@ -54,7 +54,7 @@ describe("how an answer is read", () => {
     ["no id", 400, { code: -32600, nobodys: true }, McpResponseError, { rpcCode: -32600 }, 2],
     ["no method, fault 17", 404, { code: -32601 }, McpResponseError, { rpcCode: -32601 }, 1],
     ["no such place", 404, undefined, McpHttpError, {}, 2],
-    ["no authorization", 401, undefined, McpAuthError, { code: "AUTH_REQUIRED" }, 1],
+    ["no authorization", 401, undefined, McpAuthError, { code: "AUTH_REQUIRED" }, 2],
     ["a wider scope", 403, undefined, McpAuthError, { code: "INSUFFICIENT_SCOPE" }, 1, scope],
     ["a policy", 403, undefined, McpHttpError, {}, 1],
     ["a policy in words", 403, { code: -32000 }, McpResponseError, { rpcCode: -32000 }, 1],
@@ -69,7 +69,7 @@ describe("how an answer is read", () => {
 
   test.each(table)(
     "4.8, 1.8, 1.16: %s: %i",
-    async (_what, status, body, type, error, posts, headers) => {
+    async (_what, status, body, type, error, probes, headers) => {
       const server = await serve();
       const pool = await connected(server);
       const by: ByHand = (request) => {
@@ -84,11 +84,9 @@ describe("how an answer is read", () => {
       expect(thrown).toBeInstanceOf(type);
       const common = { server: "s", method: "tools/call", sent: "yes", status };
       expect(thrown).toMatchObject({ ...common, ...error });
-      const sent = messages(server, "tools/call");
-      expect(sent.length).toBe(posts);
-      expect(new Set(idsOf(sent)).size).toBe(posts);
-      // Whoever may speak another era by now is asked again, once; nobody else is.
-      expect(messages(server, "server/discover").length).toBe(posts);
+      // The tool may change something: the call is not sent again to a server that still speaks this era.
+      expect(messages(server, "tools/call").length).toBe(1);
+      expect(messages(server, "server/discover").length).toBe(probes);
       expect(server.executionCount("echo")).toBe(0);
       expect(server.foreign).toEqual([]);
     },
@@ -107,17 +105,54 @@ describe("how an answer is read", () => {
     },
   );
 
+  const refusals = table.filter(([, , , , , probes]) => probes === 2);
+  test.each(refusals.filter(([, status]) => status !== 401))(
+    "4.8, 4.14: %s: %i, again and again: a call that may be repeated is sent twice",
+    async (_what, status, body) => {
+      const server = await serve();
+      const pool = await connected(server);
+      const by: ByHand = ({ res, body: request }) => {
+        if (body === undefined) res.writeHead(status).end("not here");
+        else json(res, status, rpcError(null, body.code, `no ${String(request?.method)}`));
+      };
+      answer(server, "tools/call", by, 9);
+      const thrown = await failure(pool.callTool("s__echo", {}, { replay: "always" }));
+      expect(thrown).toMatchObject({ server: "s", method: "tools/call", sent: "yes", status });
+      const sent = messages(server, "tools/call");
+      expect(sent.length).toBe(2);
+      expect(new Set(idsOf(sent)).size).toBe(2);
+      expect(server.executionCount("echo")).toBe(0);
+    },
+  );
+
   test.each([404, 405, 410])(
-    "4.8, 4.14: %i once, of a server that still speaks this era: the call goes through",
+    "4.8, 4.14: %i once, of a server that still speaks this era: calls that may be repeated go through",
     async (status) => {
       const server = await serve();
       const pool = await connected(server);
       answer(server, "tools/call", ({ res }) => void res.writeHead(status).end());
-      const calls = [1, 2, 3].map((a) => pool.callTool("s__echo", { a, key: `${a}` }));
+      const calls = [1, 2, 3].map((a) =>
+        pool.callTool("s__echo", { a, key: `${a}` }, { replay: "always" }),
+      );
       expect(await Promise.all(calls)).toMatchObject([{}, {}, {}]);
       expect(server.executionCount("echo")).toBe(3);
       expect(messages(server, "server/discover").length).toBe(2);
       expect(server.initializeCount).toBe(0);
+      expect(pool.status()).toMatchObject([{ state: "ready", era: "stateless" }]);
+    },
+  );
+
+  test.each([404, 405, 410])(
+    "4.8, 4.14: %i once, of a server that still speaks this era: other calls fail alone",
+    async (status) => {
+      const server = await serve();
+      const pool = await connected(server);
+      answer(server, "tools/call", ({ res }) => void res.writeHead(status).end());
+      expect(await failure(pool.callTool("s__echo", { key: "1" }))).toMatchObject({ status });
+      const others = ["2", "3"].map((key) => pool.callTool("s__echo", { key }));
+      expect(await Promise.all(others)).toMatchObject([{}, {}]);
+      expect(["1", "2", "3"].map((key) => server.executionCount("echo", key))).toEqual([0, 1, 1]);
+      expect(messages(server, "tools/call").length).toBe(3);
       expect(pool.status()).toMatchObject([{ state: "ready", era: "stateless" }]);
     },
   );

@@ -83,11 +83,11 @@ describe("what is put right (4.14)", () => {
     },
   );
 
-  test("-32022 that names sessions only: the era is agreed anew, once, and the call sent again", async () => {
+  test("-32022 that names sessions only: the era is agreed anew, once, and a call that may be repeated sent again", async () => {
     const server = await serve();
     const pool = await connected(server);
     server.reject("tools/call", unsupportedVersion(["2025-06-18", "2025-11-25"]));
-    await pool.callTool("s__echo");
+    await pool.callTool("s__echo", {}, { replay: "always" });
     expect(server.executionCount("echo")).toBe(1);
     expect(messages(server, "tools/call").length).toBe(2);
     expect(messages(server, "server/discover").length).toBe(2);

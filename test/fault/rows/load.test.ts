@@ -81,7 +81,11 @@ describe("fault 19: a storm of refusals", () => {
     async (status) => {
       const annotations = { readOnlyHint: true };
       const server = await serve({ tools: { read: { annotations } } });
-      const pool = await connected(server, { trusted: true, retryBudget: BUDGET, breaker });
+      // Where the refusals say "too many", one call after the other is sent: most have no turn within their time.
+      const isThrottled = status !== 502;
+      const timeouts = isThrottled ? { totalTimeoutMs: 2_000 } : {};
+      const limits = { trusted: true, retryBudget: BUDGET, breaker, timeouts };
+      const pool = await connected(server, limits);
       const before = server.requests.length;
       server.options.onRequest = ({ res, body }) => {
         if (body?.method !== "tools/call") return false;
@@ -90,17 +94,21 @@ describe("fault 19: a storm of refusals", () => {
       };
       const calls = Array.from({ length: CALLS }, () => failure(pool.callTool("s__read")));
       for (const error of await Promise.all(calls)) {
-        expect(["HTTP_ERROR", "OUTCOME_UNKNOWN"]).toContain(error.code);
-        expect(error.sent).not.toBe("no");
+        if (isThrottled && error.code === "TIMEOUT") expect(error.sent).toBe("no");
+        else {
+          expect(["HTTP_ERROR", "OUTCOME_UNKNOWN"]).toContain(error.code);
+          expect(error.sent).not.toBe("no");
+        }
       }
       const sent = server.requestsOf("tools/call").length;
       // What came before counts as calls too; the window of the budget is ten seconds.
       const allowed = BUDGET.share * (CALLS + before) + BUDGET.perSecond * 10;
-      expect(sent).toBeGreaterThan(CALLS);
+      if (!isThrottled) expect(sent).toBeGreaterThan(CALLS);
       expect(sent - CALLS).toBeLessThanOrEqual(Math.ceil(allowed));
       expect(server.executionCount("read")).toBe(0);
       server.options.onRequest = () => false;
-      expect(await pool.callTool("s__read")).toEqual(textOf("{}"));
+      const again = { totalTimeoutMs: 20_000 };
+      expect(await pool.callTool("s__read", {}, again)).toEqual(textOf("{}"));
     },
   );
 });
@@ -335,8 +343,9 @@ describe("fault 59: an hour of sleep", () => {
     for (const [index, one] of servers.entries()) {
       expect(keys.map((key) => one.executionCount("echo", key))).toEqual([1, 1, 1]);
       expect(one.initializeCount).toBe(handshakes);
-      // One question finds out how it is, not one for each call.
-      expect(one.requestsOf("ping").length - (before[index] ?? 0)).toBeLessThanOrEqual(1);
+      // One question finds out how it is, not one for each call; a lost session is looked for over eight connections.
+      const pings = one.requestsOf("ping").length - (before[index] ?? 0);
+      expect(pings).toBeLessThanOrEqual(handshakes === 1 ? 1 : 9);
     }
     expect(failed).toEqual([]);
     expect(pool.status().map(({ state }) => state)).toEqual(["ready", "ready", "ready"]);
@@ -489,8 +498,12 @@ describe("fault 62: random faults", () => {
   /** After the tool ran: none of these says that it did not. */
   const LATE: ((context: RequestContext) => void)[] = [
     ({ req }) => req.socket.destroy(),
+    ({ req }) => req.socket.destroy(),
+    // Seldom, as 429 below: each slows down all that follow.
     ({ res }) => void res.writeHead(503).end(),
     (context) => cut(startStream(context)),
+    (context) => cut(startStream(context)),
+    ({ res }) => void res.writeHead(200, { "content-type": "text/html" }).end("<p>no</p>"),
     ({ res }) => void res.writeHead(200, { "content-type": "text/html" }).end("<p>no</p>"),
   ];
   const EARLY: typeof LATE = [
