@@ -229,12 +229,14 @@ test.each(["http://localhost:PORT/messages", "http://[::1]:PORT/messages"])(
     await setup("");
     const started = start();
     await server.until((one) => one.requests.length === 1);
-    stream.write(`event: endpoint\ndata: ${template.replace("PORT", server.url.port)}?s=1\n\n`);
+    const endpoint = new URL(`${template.replace("PORT", server.url.port)}?s=1`);
+    stream.write(`event: endpoint\ndata: ${endpoint.href}\n\n`);
     await started;
     await send({ jsonrpc: "2.0", method: "notifications/x" }).outcome;
+    // It arrives at the address of the stream, under the name that the server gave.
     expect(server.requestsOf("POST")[0]).toMatchObject({
       path: "/messages?s=1",
-      headers: { host: server.url.host },
+      headers: { host: endpoint.host },
     });
     expect(quirks.counts).toEqual({ "loopback-name": 1 });
   },
