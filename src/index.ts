@@ -74,7 +74,7 @@ export type {
   SamplingHandler,
 } from "./pool/options.ts";
 export type { ServerStatus } from "./pool/status.ts";
-export type { QuirkCode } from "./jsonrpc/quirks.ts";
+export type { QuirkCode } from "./jsonrpc/quirk-table.ts";
 export type {
   ResourceChange,
   ResourceListener,

@@ -24,6 +24,8 @@ import type { Link } from "./link.ts";
 import { decideReplay, isLateRefusal, momentOf } from "./replay.ts";
 import type { Moment, ReplayDecision } from "./replay.ts";
 import type { Supervisor } from "./supervisor.ts";
+import { NOTHING_YET } from "./tally.ts";
+import type { Tally } from "./tally.ts";
 
 /** Between attempts, milliseconds: from `minMs` to a bound that doubles. */
 const RETRY_PAUSE = { minMs: 100, firstBoundMs: 400, maxMs: 20_000 };
@@ -148,7 +150,8 @@ export class CallRunner {
     if (decision.action !== "verify") return this.#act(decision, call, failure, tally, left());
     // Behind replicas the next attempt tells as much as a ping, as long as it has not failed again and again.
     const isBlind =
-      this.#supervisor.isPerRequest(error) && (tally.refusals + 1) % MAX_BLIND_RESENDS !== 0;
+      this.#supervisor.replicas.isPerRequest(error) &&
+      (tally.refusals + 1) % MAX_BLIND_RESENDS !== 0;
     const isLost = isBlind || (await this.#untilVerified(call, session, error, left()));
     if (!isLost || moment.name !== "session-suspect" || !moment.isProof) throw error;
     const lost = this.#decide(call, { name: "session-lost", isLate: moment.isLate }, tally);
@@ -183,7 +186,10 @@ export class CallRunner {
       case "renew":
         tally.refusals += 1;
         // The next attempt may meet the replica that knows the session; if not, all wait while it is looked for.
-        if (!this.#supervisor.isPerRequest(error) || tally.refusals % MAX_BLIND_RESENDS === 0) {
+        if (
+          !this.#supervisor.replicas.isPerRequest(error) ||
+          tally.refusals % MAX_BLIND_RESENDS === 0
+        ) {
           this.#supervisor.reportUnknownSession(session, error);
         }
         return this.#refusalPause(tally);
@@ -307,7 +313,7 @@ export class CallRunner {
     tally.refusalsInRow = isSame && refusal !== "none" ? tally.refusalsInRow + 1 : 0;
     if (tally.refusalsInRow >= MAX_REFUSALS_IN_ROW) throw error;
     if (refusal !== "unknown" || !(error instanceof McpError)) return;
-    if (isSame && this.#supervisor.hasReplicas) return;
+    if (isSame && this.#supervisor.replicas.hasReplicas) return;
     const isOtherEra = session.era !== failure.session.era;
     const isOther = session.era === "stateless" ? isOtherEra : !isSame;
     const isHarmless = call.replayClass !== "unsafe" || call.options.replay === "always";
@@ -371,34 +377,6 @@ export class CallRunner {
     );
   }
 }
-
-/** What has happened to one call so far. */
-interface Tally {
-  /** Second executions risked. */
-  replays: number;
-  /** Times that a session was refused. */
-  refusals: number;
-  /** Times that it was refused as one too many, and calls that had been answered when that began. */
-  throttled: number;
-  answeredBefore: number;
-  /** The last ones, on the session that holds now. */
-  refusalsInRow: number;
-  resends: number;
-  pauses: number;
-  /** An attempt was written and its answer lost. */
-  mayHaveRun: boolean;
-}
-
-const NOTHING_YET: Tally = {
-  replays: 0,
-  refusals: 0,
-  throttled: 0,
-  answeredBefore: 0,
-  refusalsInRow: 0,
-  resends: 0,
-  pauses: 0,
-  mayHaveRun: false,
-};
 
 interface Failure {
   readonly error: unknown;

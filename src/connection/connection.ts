@@ -7,7 +7,7 @@ import { McpError, McpUnsupportedError } from "../core/errors.ts";
 import type { SleepWatch } from "../core/sleep-watch.ts";
 import type { ListKind } from "../eras/era.ts";
 import { Quirks } from "../jsonrpc/quirks.ts";
-import type { QuirkCode } from "../jsonrpc/quirks.ts";
+import type { QuirkCode } from "../jsonrpc/quirk-table.ts";
 import type { JsonObject, LogLevel, LogMessage, ServerCapabilities } from "../spec/types.ts";
 import type { AdmissionEvents } from "./admission.ts";
 import type { ConnectorDependencies } from "./connector.ts";
@@ -170,7 +170,10 @@ export class Connection {
 
   /** How requests are spread over replicas of the server; `undefined` where no session tells them apart. */
   get routing(): Routing | undefined {
-    return this.#supervisor.routing;
+    const link = this.#supervisor.currentLink;
+    return link?.session.hasSessionId === true
+      ? this.#supervisor.replicas.routing(link)
+      : undefined;
   }
 
   /** What the server takes at present, after it refused calls as too many; undefined: all that is asked of it. */

@@ -4,6 +4,12 @@ import type { Clock } from "../core/clock.ts";
 import { Backoff } from "../resilience/backoff.ts";
 import type { ReconnectOptions } from "./config-types.ts";
 
+/** After the budget a caller starts an attempt, but not within this time of the last, milliseconds. */
+export const MIN_PAUSE_MS = 1_000;
+
+/** After a refused authorization callers fail at once, and one may try again this much later, milliseconds. */
+export const AUTH_PAUSE_MS = 30_000;
+
 /** A connection that lasted this long was a good one: its loss is the first of a new series, milliseconds. */
 const STABLE_MS = 5_000;
 

@@ -11,27 +11,12 @@ import { Availability } from "./availability.ts";
 import type { OpenCircuit } from "./availability.ts";
 import { Connector, type ConnectorDependencies } from "./connector.ts";
 import { CrashCounter } from "./crash-counter.ts";
-import type { Link, LinkEvents } from "./link.ts";
+import type { Link } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
-import { Pace } from "./pace.ts";
-import type { Routing } from "./session-search.ts";
+import { AUTH_PAUSE_MS, MIN_PAUSE_MS, Pace } from "./pace.ts";
+import type { SupervisorEvents } from "./supervisor-events.ts";
 import { TRANSITIONS, type ConnectionState } from "./state.ts";
 import type { ConnectionStateName } from "./state.ts";
-
-/** After the budget a caller starts an attempt, but not within this time of the last, milliseconds. */
-const MIN_PAUSE_MS = 1_000;
-
-/** After a refused authorization callers fail at once, and one may try again this much later, milliseconds. */
-const AUTH_PAUSE_MS = 30_000;
-
-export interface SupervisorEvents extends Omit<LinkEvents, "onLost" | "onSessionLost"> {
-  /** `error` is why a connection was lost or not made. */
-  onState(next: ConnectionStateName, previous: ConnectionStateName, error?: McpError): void;
-  /** A session begins, before any caller sees it: what must hold in every session is set up here. */
-  onSession(session: EraSession, renewed: boolean): Promise<void>;
-  /** Calls of this server that were answered so far. */
-  answeredCount(): number;
-}
 
 export class Supervisor {
   readonly #server: ResolvedServer;
@@ -171,11 +156,7 @@ export class Supervisor {
     }
   }
 
-  /**
-   * A caller found the server unreachable: nothing it sends now will arrive.
-   *
-   * @param circuit set if calls in a row failed so
-   */
+  /** A caller found the server unreachable; `circuit` is set if calls in a row failed so. */
   reportUnreachable(link: Link, error: McpError, circuit?: OpenCircuit): void {
     const state = this.#machine.current;
     if (state.name !== "ready" || state.link !== link) return;
@@ -226,19 +207,9 @@ export class Supervisor {
     return this.#checks.verify(state, session, error);
   }
 
-  /** Whether a request that was refused so may be sent again at once: the next one may meet another replica. */
-  isPerRequest(error: McpError): boolean {
-    return this.#connector.isPerRequest(error);
-  }
-
-  get hasReplicas(): boolean {
-    return this.#connector.hasReplicas;
-  }
-
-  /** How requests are spread over replicas of the server; `undefined` where no session tells them apart. */
-  get routing(): Routing | undefined {
-    const link = this.currentLink;
-    return link?.session.hasSessionId === true ? this.#connector.routing(link) : undefined;
+  /** What is known of replicas behind the server's address. */
+  get replicas(): Pick<Connector, "isPerRequest" | "hasReplicas" | "routing"> {
+    return this.#connector;
   }
 
   /** The link may be dead without having ended, after the machine slept: no call goes over it unchecked. */

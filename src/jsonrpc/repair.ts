@@ -5,7 +5,8 @@ import { isObject } from "../core/is-object.ts";
 import { excerpt } from "../core/redact.ts";
 import { INTERNAL_ERROR, isErrorObject, isId } from "./messages.ts";
 import type { JsonRpcErrorObject, JsonRpcMessage, RequestId } from "./messages.ts";
-import type { QuirkCode, Quirks } from "./quirks.ts";
+import type { QuirkCode } from "./quirk-table.ts";
+import type { Quirks } from "./quirks.ts";
 
 /** What a repair has to know. */
 export interface RepairContext {

@@ -3,7 +3,7 @@
 import type { McpError } from "../core/errors.ts";
 import type { WithheldTool } from "../catalog/pins.ts";
 import type { PoolTool } from "../catalog/pool-tool.ts";
-import type { QuirkCode } from "../jsonrpc/quirks.ts";
+import type { QuirkCode } from "../jsonrpc/quirk-table.ts";
 import type { Implementation, LogLevel } from "../spec/types.ts";
 
 export interface PoolEvents {

@@ -10,7 +10,7 @@ import type {
 } from "../catalog/pool-tool.ts";
 import type { CallOptions } from "../connection/call.ts";
 import { McpConfigError } from "../core/errors.ts";
-import type { QuirkCode } from "../jsonrpc/quirks.ts";
+import type { QuirkCode } from "../jsonrpc/quirk-table.ts";
 import type { Prompt, Resource, ResourceTemplate } from "../spec/types.ts";
 import type { Member } from "./member.ts";
 import type { Members } from "./members.ts";

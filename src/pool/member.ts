@@ -21,7 +21,7 @@ import { McpClosedError, McpConfigError, McpError, McpTimeoutError } from "../co
 import { withLimit } from "../core/limit.ts";
 import type { ListKind } from "../eras/era.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
-import type { QuirkCode } from "../jsonrpc/quirks.ts";
+import type { QuirkCode } from "../jsonrpc/quirk-table.ts";
 import type { Tool } from "../spec/types.ts";
 import type { PoolEvent, PoolEvents } from "./events.ts";
 import { LaterLooks } from "./later-looks.ts";

@@ -4,7 +4,7 @@ import type { ConnectionCounts, ServerDescription } from "../connection/descript
 import type { Routing } from "../connection/session-search.ts";
 import type { ConnectionStateName } from "../connection/state.ts";
 import type { McpErrorJson } from "../core/errors.ts";
-import type { QuirkCode } from "../jsonrpc/quirks.ts";
+import type { QuirkCode } from "../jsonrpc/quirk-table.ts";
 import type { Throttle } from "../resilience/adaptive-limit.ts";
 import type { CircuitState } from "../resilience/breaker.ts";
 

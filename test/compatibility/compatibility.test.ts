@@ -10,7 +10,7 @@ import { CLIENTS } from "./clients.ts";
 import { HELP, parseOptions } from "./options.ts";
 import { judgeCall, judgeTime, says, worstOf } from "./outcome.ts";
 import type { CallJudged } from "./outcome.ts";
-import { QUIRKS } from "../../src/jsonrpc/quirks.ts";
+import { QUIRKS } from "../../src/jsonrpc/quirk-table.ts";
 import { currentRepairs, repairsTable } from "./repairs.ts";
 import { currentPage, merge, pageOf, readResults } from "./results.ts";
 import { toText } from "./text.ts";

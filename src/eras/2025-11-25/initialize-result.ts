@@ -3,7 +3,7 @@
 
 import { isObject } from "../../core/is-object.ts";
 import { excerpt } from "../../core/redact.ts";
-import type { QuirkCode } from "../../jsonrpc/quirks.ts";
+import type { QuirkCode } from "../../jsonrpc/quirk-table.ts";
 import type { Implementation, InitializeResult, ServerCapabilities } from "../../spec/types.ts";
 import { isSessionVersion, nearestSessionVersion } from "../../spec/versions.ts";
 import type { SessionVersion } from "../../spec/versions.ts";

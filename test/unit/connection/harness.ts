@@ -4,7 +4,7 @@ import { ConnectGate } from "../../../src/connection/connect-gate.ts";
 import { Connection } from "../../../src/connection/connection.ts";
 import { resolveServer } from "../../../src/connection/options.ts";
 import { Supervisor } from "../../../src/connection/supervisor.ts";
-import type { SupervisorEvents } from "../../../src/connection/supervisor.ts";
+import type { SupervisorEvents } from "../../../src/connection/supervisor-events.ts";
 import { TRANSITIONS } from "../../../src/connection/state.ts";
 import type { ConnectionStateName } from "../../../src/connection/state.ts";
 import { McpConnectionError } from "../../../src/core/errors.ts";

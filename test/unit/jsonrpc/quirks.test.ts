@@ -1,5 +1,6 @@
 import { expect, test, vi } from "vitest";
-import { QUIRKS, Quirks } from "../../../src/jsonrpc/quirks.ts";
+import { QUIRKS } from "../../../src/jsonrpc/quirk-table.ts";
+import { Quirks } from "../../../src/jsonrpc/quirks.ts";
 
 test("a deviation is counted each time and named once", () => {
   const onFirst = vi.fn();

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseMessage, tryParse } from "../../../src/jsonrpc/parse.ts";
-import type { QuirkCode } from "../../../src/jsonrpc/quirks.ts";
+import type { QuirkCode } from "../../../src/jsonrpc/quirk-table.ts";
 import { decimalOf, messageIn, UnusableResult } from "../../../src/jsonrpc/repair.ts";
 import type { RepairContext } from "../../../src/jsonrpc/repair.ts";
 import { repairLog } from "../fakes.ts";

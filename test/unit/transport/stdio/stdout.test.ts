@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { JsonRpcMessage } from "../../../../src/jsonrpc/messages.ts";
-import type { QuirkCode, Quirks } from "../../../../src/jsonrpc/quirks.ts";
+import type { QuirkCode } from "../../../../src/jsonrpc/quirk-table.ts";
+import type { Quirks } from "../../../../src/jsonrpc/quirks.ts";
 import {
   FLOOD_LINES,
   FLOOD_MS,
