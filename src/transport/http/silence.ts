@@ -1,7 +1,7 @@
 // How long a server had been silent when it was cut off, for messages: intermediaries cut by the clock.
 
 /** A shorter pause says nothing, milliseconds. */
-const NOTABLE_MS = 1_000;
+const NOTABLE_MS = 500;
 
 /** The shortest time after which intermediaries commonly give up on a silent server, milliseconds. */
 const PROXY_MS = 10_000;

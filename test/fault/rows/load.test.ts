@@ -203,7 +203,8 @@ describe("fault 52: the queue is full", () => {
     expect(new Set(ran)).toEqual(new Set(["a", "b"]));
     held.open();
     expect(await Promise.all(calls)).toEqual(keys.map((key) => textOf(key)));
-    expect(ran.slice(2)).toEqual(["c", "d", "e"]);
+    // The first two places come free together: their calls are written in order, and arrive over two sockets.
+    expect([ran.slice(2, 4).toSorted(), ran.slice(4)]).toEqual([["c", "d"], ["e"]]);
     expect(server.executionCount("hold", "too many")).toBe(0);
     expect(await pool.callTool("s__hold", { key: "after" })).toEqual(textOf("after"));
   });
