@@ -65,11 +65,7 @@ export async function measureStreaming({
   });
   await pool.callTool("s__grow");
   const hasChanged = await changed;
-  // It comes when the head of the stream has been missing for 15 s.
-  const isNamed = (): boolean => warnings.some((warning) => /buffer/i.test(warning));
-  for (let look = 0; look < 100 && !passes && !isNamed(); look++) {
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  if (!passes) await untilBufferingIsNamed(warnings);
   const [content] = (result as { content: { text?: string }[] }).content;
   return {
     connectSeconds,
@@ -79,6 +75,14 @@ export async function measureStreaming({
     changed: hasChanged,
     warnings,
   };
+}
+
+/** The warning comes when the head of the stream has been missing for 15 s; it is waited for a little longer. */
+async function untilBufferingIsNamed(warnings: readonly string[]): Promise<void> {
+  for (let look = 0; look < 100; look++) {
+    if (warnings.some((warning) => /buffer/i.test(warning))) return;
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
 }
 
 export function problemsOfStreaming({ passes }: Streaming, result: StreamingResult): string[] {
