@@ -204,7 +204,7 @@ describe("fault 52: the queue is full", () => {
     held.open();
     expect(await Promise.all(calls)).toEqual(keys.map((key) => textOf(key)));
     // The first two places come free together: their calls are written in order, and arrive over two sockets.
-    expect([ran.slice(2, 4).toSorted(), ran.slice(4)]).toEqual([["c", "d"], ["e"]]);
+    expect([new Set(ran.slice(2, 4)), ran.slice(4)]).toEqual([new Set(["c", "d"]), ["e"]]);
     expect(server.executionCount("hold", "too many")).toBe(0);
     expect(await pool.callTool("s__hold", { key: "after" })).toEqual(textOf("after"));
   });
