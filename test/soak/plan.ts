@@ -2,7 +2,7 @@
 
 import { FLEET } from "./fleet.ts";
 import type { ServerSpec } from "./fleet.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 
 export type CallClass = "S" | "R" | "U";
 export type CallKind = "act" | "look" | "put" | "read" | "prompt" | "complete" | "list";

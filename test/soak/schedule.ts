@@ -2,7 +2,7 @@
 
 import { FLEET } from "./fleet.ts";
 import type { Era, ServerSpec } from "./fleet.ts";
-import { Random } from "./random.ts";
+import { Random } from "../support/random.ts";
 
 export type FaultKind =
   /** The server ends and begins again on the same port, without its sessions. */

@@ -1,0 +1,16 @@
+// The families of `npm run fuzz`: each is a module in families/, loaded by the process that runs it.
+
+import { existsSync } from "node:fs";
+
+/** By name; the sentence is printed by `--help`. */
+export const FAMILIES: Readonly<Record<string, string>> = {};
+
+export function moduleOf(family: string): URL {
+  return new URL(`families/${family}.ts`, import.meta.url);
+}
+
+/** The module of the family's servers, if it has one. */
+export function serverModuleOf(module: URL): URL | undefined {
+  const url = new URL(module.href.replace(/\.ts$/, ".server.ts"));
+  return existsSync(url) ? url : undefined;
+}
