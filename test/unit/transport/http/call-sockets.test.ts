@@ -1,6 +1,7 @@
 import type { Dispatcher } from "undici";
 import { describe, expect, test, vi } from "vitest";
 import { CallSockets } from "../../../../src/transport/http/call-sockets.ts";
+import type { Route } from "../../../../src/jsonrpc/transport.ts";
 import type { CallSocket, Sender } from "../../../../src/transport/http/call-sockets.ts";
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -24,10 +25,10 @@ function setup(count: number, isShared = false) {
   const sockets = new CallSockets({ count, create, createShared: isShared ? create : undefined });
   const served: CallSocket[] = [];
   /** One request; it takes a socket as soon as there is one for it. */
-  const send = (isOver: () => boolean = () => false): void => {
+  const send = (isOver: () => boolean = () => false, route: Route = "any"): void => {
     const sender: Sender = {
       isLongLived: false,
-      route: "any",
+      route,
       sendUnlessOver() {
         const socket = isOver() ? undefined : sockets.acquire(sender);
         if (socket !== undefined) served.push(socket);
@@ -35,14 +36,15 @@ function setup(count: number, isShared = false) {
     };
     sender.sendUnlessOver();
   };
-  const acquire = (): CallSocket => {
+  const acquire = (route: Route = "any"): CallSocket => {
     const before = served.length;
-    send();
+    send(undefined, route);
     const socket = served[before];
     if (socket === undefined) throw new Error("no socket");
     return socket;
   };
-  const acquireAll = (calls: number): CallSocket[] => Array.from({ length: calls }, acquire);
+  const acquireAll = (calls: number): CallSocket[] =>
+    Array.from({ length: calls }, () => acquire());
   return { made, destroyed, sockets, served, send, acquire, acquireAll };
 }
 
@@ -195,4 +197,86 @@ test("one that cannot be made leaves no trace", () => {
     expect(() => sockets.acquire(sender)).toThrow("the proxy's URL is none");
   }
   expect(create).toHaveBeenCalledTimes(3);
+});
+
+describe("a socket over which a session was refused", () => {
+  test("is kept from other calls, and given to the request that asks over it again", () => {
+    const { sockets, acquire } = setup(4);
+    const refused = acquire();
+    sockets.hold(refused);
+    expect(refused.state).toBe("held");
+    expect(acquire()).not.toBe(refused);
+    expect(acquire("other")).not.toBe(refused);
+    expect(acquire("refused")).toBe(refused);
+    expect(refused.state).toBe("busy");
+  });
+
+  test("a request that asks for another socket takes none that is free", async () => {
+    const { sockets, acquire, made } = setup(4);
+    const free = acquire();
+    sockets.release(free);
+    await rest();
+    expect(acquire("other")).not.toBe(free);
+    expect(made).toHaveLength(2);
+    expect(acquire()).toBe(free);
+  });
+
+  test("is used all the same where there is no place for another: a call does not wait for a search", () => {
+    const { sockets, acquire, served } = setup(1);
+    const refused = acquire();
+    sockets.hold(refused);
+    expect(acquire()).toBe(refused);
+    expect(served).toHaveLength(2);
+  });
+
+  test("that is held serves the call that was waiting", async () => {
+    const { sockets, acquire, send, served } = setup(1);
+    const refused = acquire();
+    send();
+    expect(served).toHaveLength(1);
+    sockets.hold(refused);
+    await turn();
+    expect(served).toEqual([refused, refused]);
+  });
+
+  test("keep: all are there for all calls again", async () => {
+    const { sockets, acquireAll, destroyed, acquire } = setup(4);
+    const both = acquireAll(2);
+    for (const socket of both) sockets.hold(socket);
+    sockets.releaseHeld("keep");
+    await rest();
+    expect(destroyed).toEqual([]);
+    expect(both).toContain(acquire());
+    expect(both).toContain(acquire());
+  });
+
+  test("drop: all are closed, and their places are there again", async () => {
+    const { sockets, acquireAll, destroyed, made } = setup(2);
+    for (const socket of acquireAll(2)) sockets.hold(socket);
+    sockets.releaseHeld("drop");
+    await turn();
+    expect(destroyed).toEqual([0, 1]);
+    acquireAll(2);
+    expect(made).toHaveLength(4);
+  });
+
+  test("one more than sixteen is closed", async () => {
+    const { sockets, acquireAll, destroyed } = setup(20);
+    for (const socket of acquireAll(17)) sockets.hold(socket);
+    await turn();
+    expect(destroyed).toEqual([16]);
+  });
+
+  test("that all calls share, or that was retired, is not held", () => {
+    const shared = setup(1, true);
+    const [, common] = shared.acquireAll(2);
+    if (common !== undefined) shared.sockets.hold(common);
+    expect(common?.state).toBe("shared");
+    const { sockets, acquire } = setup(1);
+    const socket = acquire();
+    sockets.retire();
+    sockets.hold(socket);
+    sockets.releaseHeld("keep");
+    expect(socket.state).toBe("retired");
+  });
 });
