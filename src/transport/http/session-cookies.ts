@@ -23,6 +23,8 @@ export class SessionCookies {
   readonly #onChange: (header: string | undefined) => void;
   readonly #kept: Map<string, Kept> = new Map();
   #isListening = false;
+  /** When the first of those in the header is over; `Infinity` for none. */
+  #endsAt = Infinity;
   /** Lines that came before the parser was loaded. */
   #unread: string[] = [];
   #parse: ((line: string) => SetCookie) | undefined;
@@ -50,12 +52,13 @@ export class SessionCookies {
     this.#unread = [];
     if (this.isEmpty) return;
     this.#kept.clear();
+    this.#endsAt = Infinity;
     this.#onChange(undefined);
   }
 
-  /** The values of the `set-cookie` lines of one response. */
+  /** The values of the `set-cookie` lines of one response, most often none. */
   take(lines: readonly string[]): void {
-    if (lines.length === 0) return;
+    if (lines.length === 0) return this.#dropEnded();
     this.#unread.push(...lines);
     if (this.#parse !== undefined) this.#read(this.#parse);
     else this.#loading ??= this.#load();
@@ -78,7 +81,18 @@ export class SessionCookies {
     for (const line of this.#unread) this.#keep(parse(line));
     this.#unread = [];
     const after = this.#header();
+    this.#endsAt = Math.min(...Array.from(this.#kept.values(), ({ expiresAt }) => expiresAt));
     if (after !== before) this.#onChange(after);
+  }
+
+  /** Looked at with every response, so that at most the request before it carries a cookie that is over. */
+  #dropEnded(): void {
+    if (this.#clock.wallTime() < this.#endsAt) return;
+    for (const [name, { expiresAt }] of this.#kept) {
+      if (expiresAt <= this.#clock.wallTime()) this.#kept.delete(name);
+    }
+    this.#endsAt = Math.min(...Array.from(this.#kept.values(), ({ expiresAt }) => expiresAt));
+    this.#onChange(this.#header());
   }
 
   #keep({ name, value = "", path, secure, maxAge, expires }: SetCookie): void {

@@ -81,11 +81,16 @@ describe("the end of a cookie", () => {
     },
   );
 
-  test("one that is over is left out of the next header", async () => {
-    const { take, clock } = setup();
-    await take("a=1; Max-Age=60");
-    clock.jump(61_000);
-    expect(await take("b=2")).toBe("b=2");
+  test("one that is over is dropped with the next response, whether that sets a cookie or not", async () => {
+    const { take, clock, sent } = setup();
+    await take("a=1; Max-Age=60", "b=2; Max-Age=120", "c=3");
+    clock.jump(59_000);
+    await take();
+    expect(sent).toEqual(["a=1; b=2; c=3"]);
+    clock.jump(1_000);
+    expect(await take()).toBe("b=2; c=3");
+    clock.jump(60_000);
+    expect(await take("d=4")).toBe("c=3; d=4");
   });
 });
 
