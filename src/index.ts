@@ -15,6 +15,7 @@ export {
   McpHttpError,
   McpInputError,
   McpOutcomeUnknownError,
+  McpOutputError,
   McpOverloadedError,
   McpProtocolError,
   McpResponseError,

@@ -142,7 +142,11 @@ export interface ConnectionOptions {
   required?: boolean;
   /** Open the stream on which the server reports changes. Default `auto`: if it has something to report. */
   listen?: boolean | "auto";
-  /** What happens when a result's `structuredContent` does not fit the tool's `outputSchema`. Default `warn`. */
+  /**
+   * For results whose `structuredContent` does not fit the tool's `outputSchema`, or cannot be checked against it.
+   * `warn` (default) hands them over with a warning; `error` fails the call with an `McpOutputError`, which has the
+   * result; `off` checks nothing.
+   */
   outputValidation?: "warn" | "error" | "off";
   tools?: ToolFilter;
   limits?: Partial<Limits>;

@@ -75,7 +75,7 @@ export interface McpErrorJson {
   retryable: boolean;
   sent: Sent;
   cause?: { name: string; code?: string; message: string };
-  /** What the class adds: `limit`, `timeoutMs`, `rpcCode`, `status`, `retryAfterMs`, `tool`, `nearMatches`, `path`, `capability`. */
+  /** What the class adds: `limit`, `timeoutMs`, `rpcCode`, `status`, `retryAfterMs`, `tool`, `nearMatches`, `path`, `capability`, `verdict`. */
   [detail: string]: unknown;
 }
 
@@ -151,6 +151,7 @@ const DETAILS = [
   "nearMatches",
   "path",
   "capability",
+  "verdict",
 ];
 
 /** No connection (`CONNECTION_FAILED`) or a broken one (`CONNECTION_LOST`). */
@@ -235,6 +236,26 @@ export class McpProtocolError extends McpError {
     options: McpErrorOptions & { code?: "PROTOCOL_ERROR" | "LIMIT_EXCEEDED" } = {},
   ) {
     super(options.code ?? "PROTOCOL_ERROR", message, options);
+  }
+}
+
+/**
+ * With `outputValidation: "error"`: the call has run, and its result does not fit the tool's `outputSchema`, or could
+ * not be checked. The result is not lost.
+ */
+export class McpOutputError extends McpProtocolError {
+  /** As it came: a `CallToolResult`. */
+  readonly result: object;
+  /** `misfit`: it was checked, and does not fit. `unchecked`: it could not be checked, and may fit. */
+  readonly verdict: "misfit" | "unchecked";
+
+  constructor(
+    message: string,
+    options: McpErrorOptions & { result: object; verdict: McpOutputError["verdict"] },
+  ) {
+    super(message, { sent: "yes", ...options });
+    this.result = options.result;
+    this.verdict = options.verdict;
   }
 }
 

@@ -1,17 +1,11 @@
 // Elicitation: what is asked is checked, what is answered is completed and checked.
 // https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation
 
-import { compileSchema } from "../core/json-schema.ts";
 import { excerpt } from "../core/redact.ts";
 import { INVALID_PARAMS } from "../jsonrpc/messages.ts";
 import { RpcError } from "../jsonrpc/inbound.ts";
-import type {
-  ElicitFormParams,
-  ElicitResult,
-  ElicitUrlParams,
-  ElicitValue,
-  JsonObject,
-} from "../spec/types.ts";
+import type { ElicitFormParams, ElicitResult, ElicitUrlParams } from "../spec/types.ts";
+import { ElicitationForm } from "./elicitation-form.ts";
 import type { ClientHandlers, HandlerContext } from "./handlers.ts";
 
 /**
@@ -54,18 +48,15 @@ export async function prepareElicitation(
   }
   const { elicitForm } = handlers;
   if (elicitForm === undefined) throw invalid("mode form was not declared");
-  const schema = request.requestedSchema;
-  if (typeof schema !== "object" || schema === null)
-    throw invalid("requestedSchema must be an object");
-  // Before anybody is asked: whoever has answered must not learn that the question was wrong.
-  const validate = await compileSchema(withoutPatterns(schema)).catch((cause: unknown) => {
-    throw invalid(`requestedSchema is no schema: ${(cause as Error).message}`);
+  // Before anybody is asked: a person who has answered must not learn that the question was wrong.
+  const form = await ElicitationForm.read(request.requestedSchema).catch((cause: unknown) => {
+    throw invalid((cause as Error).message);
   });
   return async (context) => {
     const result = checkAction(await elicitForm(request, context));
     if (result.action !== "accept") return { action: result.action };
-    const content = withDefaults(schema, result.content ?? {});
-    const problem = validate(content);
+    const content = form.complete(result.content ?? {});
+    const problem = form.problemOf(content);
     if (problem !== undefined) {
       throw new Error(
         `the answer to an elicitation of server "${context.server}" does not fit its schema: ${problem}`,
@@ -73,32 +64,6 @@ export async function prepareElicitation(
     }
     return { action: "accept", content };
   };
-}
-
-/** Fills fields that were left out with the schema's `default` (7.18). */
-export function withDefaults(
-  schema: JsonObject,
-  content: { readonly [key: string]: ElicitValue },
-): { [key: string]: ElicitValue } {
-  const filled: { [key: string]: ElicitValue } = { ...content };
-  const properties = (schema["properties"] ?? {}) as { [key: string]: { default?: ElicitValue } };
-  for (const [key, property] of Object.entries(properties)) {
-    if (filled[key] === undefined && property?.default !== undefined)
-      filled[key] = property.default;
-  }
-  return filled;
-}
-
-/** `pattern` is in an example of the specification and in none of its schemas: never a reason to fail (7.17). */
-function withoutPatterns(schema: JsonObject): JsonObject {
-  const { properties } = schema;
-  if (typeof properties !== "object" || properties === null) return schema;
-  const entries = Object.entries(properties).map(([key, property]: [string, unknown]) => {
-    if (typeof property !== "object" || property === null) return [key, property];
-    const { pattern: _pattern, ...rest } = property as JsonObject;
-    return [key, rest];
-  });
-  return { ...schema, properties: Object.fromEntries(entries) as JsonObject };
 }
 
 /** Only https, or http to this machine: nothing that runs or reads files (13.3). */

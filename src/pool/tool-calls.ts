@@ -11,7 +11,7 @@ import {
   McpConnectionError,
   McpError,
   McpOutcomeUnknownError,
-  McpProtocolError,
+  McpOutputError,
   McpTimeoutError,
   McpToolNotFoundError,
 } from "../core/errors.ts";
@@ -37,10 +37,13 @@ export class ToolCalls {
     this.#members = members;
     this.#catalog = catalog;
     this.#clock = clock;
-    this.#outputs = new OutputChecker((name, cause) => {
+    this.#outputs = new OutputChecker((name, { cause, reason }) => {
       const server = splitToolName(name)?.server ?? "";
-      const message = `the output schema of "${name}" cannot be compiled: its results are not checked`;
-      this.#members.find(server)?.warn(message, cause);
+      const message =
+        cause === "schema"
+          ? `the output schema of "${name}" cannot be checked against, and its results are not checked: ${reason}`
+          : `a result of "${name}" was not checked against its output schema: ${reason}`;
+      this.#members.find(server)?.warn(message);
     });
   }
 
@@ -196,14 +199,19 @@ export class ToolCalls {
   ): Promise<void> {
     const { outputValidation } = member.server;
     if (outputValidation === "off") return;
-    const problem = await this.#outputs.check(name, tool, result);
-    if (problem === undefined) return;
-    const message = `the result of "${name}" does not fit its output schema: ${problem}`;
-    if (outputValidation === "warn") return member.warn(message);
-    throw new McpProtocolError(
-      `${message}. The call has run; outputValidation: "warn" hands such results over`,
-      { server: member.name, method: "tools/call", sent: "yes" },
-    );
+    const verdict = await this.#outputs.check(member, name, tool, result);
+    if (verdict.kind === "fits") return;
+    const isMisfit = verdict.kind === "misfit";
+    const message = isMisfit
+      ? `the result of "${name}" does not fit its output schema: ${verdict.problem}`
+      : `the result of "${name}" could not be checked against its output schema: ${verdict.reason}`;
+    if (outputValidation === "error") {
+      throw new McpOutputError(
+        `${message}. The call has run, and the error has its result; outputValidation: "warn" hands such results over`,
+        { server: member.name, method: "tools/call", result, verdict: verdict.kind },
+      );
+    }
+    if (isMisfit) member.warn(message);
   }
 }
 

@@ -20,6 +20,7 @@ const FAILURES: Readonly<Record<string, readonly Error[]>> = {
   ],
   McpResponseError: [],
   McpProtocolError: [],
+  McpOutputError: [],
   McpHttpError: [],
   McpAuthError: [],
   McpInputError: [new errors.McpInputError("x", { sent: "yes" })],

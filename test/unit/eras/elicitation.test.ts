@@ -1,5 +1,6 @@
 import { describe, expect, test, vi } from "vitest";
-import { elicit, withDefaults } from "../../../src/eras/elicitation.ts";
+import { withDefaults } from "../../../src/eras/elicitation-form.ts";
+import { elicit } from "../../../src/eras/elicitation.ts";
 import type { ClientHandlers } from "../../../src/eras/handlers.ts";
 import type { ElicitResult, JsonObject } from "../../../src/spec/types.ts";
 import { rejection } from "../fakes.ts";
@@ -182,13 +183,72 @@ describe("URLs (7.21, 13.3)", () => {
   });
 });
 
-test("withDefaults copies, and survives odd schemas", () => {
-  const content = Object.freeze({ a: 1 });
-  expect(withDefaults({ properties: { b: { default: 0 }, c: {} } }, content)).toEqual({
-    a: 1,
-    b: 0,
+describe("defaults", () => {
+  test("do not change what was given, and survive odd fields", () => {
+    const content = Object.freeze({ a: 1 });
+    expect(withDefaults({ b: { default: 0 }, c: {} }, content)).toEqual({ a: 1, b: 0 });
+    expect(withDefaults({}, content)).toEqual({ a: 1 });
+    expect(withDefaults({ a: null, b: null, c: 5 }, content)).toEqual({ a: 1 });
   });
-  expect(withDefaults({}, content)).toEqual({ a: 1 });
-  expect(withDefaults({ properties: null }, content)).toEqual({ a: 1 });
-  expect(withDefaults({ properties: { a: null, b: null } }, content)).toEqual({ a: 1 });
+
+  test.each(["constructor", "__proto__", "toString", "hasOwnProperty"])(
+    "of a field named %s are filled in like others",
+    (name) => {
+      const fields = Object.fromEntries([[name, { default: "x" }]]);
+      const filled = withDefaults(fields, {});
+      expect(Object.entries(filled)).toEqual([[name, "x"]]);
+      expect(Object.getPrototypeOf(filled)).toBe(Object.prototype);
+      const given = Object.fromEntries([[name, "mine"]]);
+      expect(Object.entries(withDefaults(fields, given))).toEqual([[name, "mine"]]);
+    },
+  );
+
+  test.each([null, {}, [1], ["a", null], { a: "b" }])(
+    "of %j are no answer, and not filled in",
+    (value) => expect(withDefaults({ a: { default: value } }, {})).toEqual({}),
+  );
+});
+
+describe("forms that nobody is asked to fill in", () => {
+  const deep = (depth: number): object => (depth === 0 ? {} : { anyOf: [deep(depth - 1)] });
+  test.each<[string, object]>([
+    ["$async", { $async: true }],
+    ["a nested object", { properties: { a: { type: "object", properties: {} } } }],
+    ["properties that are a list", { properties: [] }],
+    ["a field that is no object", { properties: { a: 5 } }],
+    ["a reference that leads outside", { properties: { a: { $ref: "http://127.0.0.1:9/x" } } }],
+    ["expressions", { propertyNames: { pattern: "^(a+)+$" } }],
+    ["alternatives within each other", { properties: { a: deep(600) } }],
+    ["another dialect", { $schema: "https://example.com/own" }],
+    ["250 kB", { properties: { a: { description: "x".repeat(300_000) } } }],
+  ])("%s", async (_, schema) => {
+    const handlers = form({ action: "accept" });
+    const params = { message: "m", requestedSchema: { type: "object", ...schema } };
+    expect(await refusal(elicit(handlers, params, context()))).toBe(-32602);
+    expect(handlers.elicitForm).not.toHaveBeenCalled();
+  });
+
+  test("optional fields and choices as pydantic writes them are asked for", async () => {
+    const requestedSchema = {
+      type: "object",
+      title: "Booking",
+      $defs: { Size: { enum: ["s", "m"], type: "string" } },
+      properties: {
+        size: { $ref: "#/$defs/Size", default: "m" },
+        note: { anyOf: [{ type: "string" }, { type: "null" }], default: null, title: "Note" },
+      },
+    };
+    const answer = (content: object): Promise<ElicitResult> =>
+      elicit(form({ action: "accept", content }), { message: "m", requestedSchema }, context());
+    expect((await answer({})).content).toEqual({ size: "m" });
+    await expect(answer({ size: "xl" })).rejects.toThrow("does not fit");
+  });
+
+  test("a default that costs too much to check ends the answer, and not the client", async () => {
+    const items = { anyOf: Array.from({ length: 2_000 }, (_, index) => ({ const: `c${index}` })) };
+    const many = { type: "array", items, default: Array.from({ length: 2_000 }, () => "no") };
+    const requestedSchema = { type: "object", properties: { many } };
+    const asked = elicit(form({ action: "accept" }), { message: "m", requestedSchema }, context());
+    await expect(asked).rejects.toThrow(/does not fit|too large/);
+  });
 });

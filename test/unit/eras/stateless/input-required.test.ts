@@ -1,5 +1,4 @@
-import { beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { compileSchema } from "../../../../src/core/json-schema.ts";
+import { beforeEach, describe, expect, test, vi } from "vitest";
 import { McpInputError, McpProtocolError, McpTimeoutError } from "../../../../src/core/errors.ts";
 import {
   answerInputs,
@@ -16,9 +15,6 @@ import { settled } from "../../../support/manual-clock.ts";
 import { FakeDuplex, FakeHttp, rejection } from "../../fakes.ts";
 import { hostOver, LIMITS, NO_HANDLERS } from "../harness.ts";
 import type { Era } from "../harness.ts";
-
-// What it loads the first time takes real time, which no clock of a test knows of.
-beforeAll(() => compileSchema({ type: "object" }));
 
 const FORM = {
   method: "elicitation/create",
