@@ -200,9 +200,11 @@ export class ToolCalls {
     if (problem === undefined) return;
     const message = `the result of "${name}" does not fit its output schema: ${problem}`;
     if (outputValidation === "warn") return member.warn(message);
-    throw new McpProtocolError(
-      `${message}. The call has run; outputValidation: "warn" hands such results over`,
-      { server: member.name, method: "tools/call", sent: "yes" },
+    throw member.connection.redactor.error(
+      new McpProtocolError(
+        `${message}. The call has run; outputValidation: "warn" hands such results over`,
+        { server: member.name, method: "tools/call", sent: "yes" },
+      ),
     );
   }
 }
