@@ -19,7 +19,7 @@ const MAX_NODES = 100_000;
 const MAX_DEPTH = 64;
 
 /** The server's own words to its caller, as they came. They are not enumerable, so that no log shows them by itself. */
-const AS_IT_CAME: ReadonlySet<string> = new Set(["data", "rpcMessage", "challenge"]);
+const AS_IT_CAME: ReadonlySet<string> = new Set(["data", "rpcMessage", "challenge", "result"]);
 
 /** What is left to be looked at, and what was. */
 interface Walk {

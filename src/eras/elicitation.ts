@@ -12,6 +12,7 @@ import type {
   ElicitValue,
   JsonObject,
 } from "../spec/types.ts";
+import { problemOfUrl } from "./elicitation-url.ts";
 import type { ClientHandlers, HandlerContext } from "./handlers.ts";
 
 /**
@@ -43,7 +44,8 @@ export async function prepareElicitation(
   if (request.mode === "url") {
     const { elicitUrl } = handlers;
     if (elicitUrl === undefined) throw invalid("mode url was not declared");
-    checkUrl(request.url);
+    const problem = problemOfUrl(request.url);
+    if (problem !== undefined) throw invalid(problem);
     return async (context) => {
       const { action } = checkAction(await elicitUrl(request, context));
       return { action };
@@ -99,20 +101,6 @@ function withoutPatterns(schema: JsonObject): JsonObject {
     return [key, rest];
   });
   return { ...schema, properties: Object.fromEntries(entries) as JsonObject };
-}
-
-/** Only https, or http to this machine: nothing that runs or reads files (13.3). */
-function checkUrl(text: unknown): void {
-  let url: URL;
-  try {
-    url = new URL(text as string);
-  } catch {
-    throw invalid("url is malformed");
-  }
-  const loopback = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && loopback)) {
-    throw invalid(`a URL with ${url.protocol} is refused`);
-  }
 }
 
 function checkAction(result: ElicitResult): ElicitResult {
