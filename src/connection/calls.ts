@@ -2,6 +2,7 @@
 // Hot path: `ask`, which makes one object for each call, and `onResult`, where its answer is counted and handed over.
 
 import type { Clock } from "../core/clock.ts";
+import type { Redactor } from "../core/redactor.ts";
 import type { SleepWatch } from "../core/sleep-watch.ts";
 import type { Tool } from "../spec/types.ts";
 import { Admission, type AdmissionEvents } from "./admission.ts";
@@ -17,6 +18,7 @@ export interface CallsOptions {
   readonly clock: Clock;
   readonly supervisor: Supervisor;
   readonly sleepWatch: SleepWatch;
+  readonly redactor: Redactor;
   readonly events: AdmissionEvents & {
     /** Another one has ended, however. Must not throw. */
     onEnded(): void;
@@ -31,6 +33,7 @@ export class Calls implements CallOwner {
   readonly admission: Admission;
   readonly #clock: Clock;
   readonly #sleepWatch: SleepWatch;
+  readonly #redactor: Redactor;
   readonly #events: CallsOptions["events"];
   readonly #runner: CallRunner;
   #asked = 0;
@@ -39,10 +42,11 @@ export class Calls implements CallOwner {
   #latencyMs: number | undefined;
   #fastestMs: number | undefined;
 
-  constructor({ server, clock, supervisor, sleepWatch, events }: CallsOptions) {
+  constructor({ server, clock, supervisor, sleepWatch, redactor, events }: CallsOptions) {
     this.server = server;
     this.#clock = clock;
     this.#sleepWatch = sleepWatch;
+    this.#redactor = redactor;
     this.#events = events;
     this.admission = new Admission(server, clock, events);
     this.#runner = new CallRunner({ clock, supervisor, admission: this.admission, owner: this });
@@ -125,7 +129,7 @@ export class Calls implements CallOwner {
 
   onRefused(call: Call, error: unknown): void {
     this.#countFailed();
-    call.reject?.(error as Error);
+    call.reject?.(this.#redactor.error(error) as Error);
   }
 
   onResult(call: Call, result: object): object | Promise<object> {
@@ -148,7 +152,7 @@ export class Calls implements CallOwner {
   #fail(error: unknown, { method, isPlaceless }: Call): unknown {
     this.#countFailed();
     if (!isPlaceless) this.admission.leave(method);
-    return error;
+    return this.#redactor.error(error);
   }
 
   #countFailed(): void {

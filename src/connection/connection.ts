@@ -4,6 +4,7 @@
 import type { Clock } from "../core/clock.ts";
 import { delay } from "../core/clock.ts";
 import { McpError, McpUnsupportedError } from "../core/errors.ts";
+import { Redactor } from "../core/redactor.ts";
 import type { SleepWatch } from "../core/sleep-watch.ts";
 import type { ListKind } from "../eras/era.ts";
 import { Quirks } from "../jsonrpc/quirks.ts";
@@ -19,6 +20,7 @@ import type { CircuitState } from "../resilience/breaker.ts";
 import type { ResolvedServer } from "./options.ts";
 import { Health } from "./health.ts";
 import type { Interceptors } from "./interceptors.ts";
+import { secretsOf } from "./secrets.ts";
 import type { Routing } from "./session-search.ts";
 import { StandingOrders } from "./standing-orders.ts";
 import type { ConnectionStateName } from "./state.ts";
@@ -33,7 +35,7 @@ export interface ConnectionEvents extends Omit<AdmissionEvents, "onThrottled"> {
   /** Notifications may have been missed. */
   onMissed(): void;
   onLog(message: LogMessage): void;
-  /** `code`: of the repair log, if the warning is about a deviation of the server. */
+  /** As it was seen, secrets included. `code`: of the repair log, if the warning is about a deviation of the server. */
   onWarning(message: string, cause?: unknown, code?: QuirkCode): void;
 }
 
@@ -41,6 +43,8 @@ export class Connection {
   readonly server: ResolvedServer;
   /** The server's repair log. */
   readonly quirks: Quirks;
+  /** Masks the server's secrets in all that is thrown, told or shown about it. */
+  readonly redactor: Redactor;
   readonly #clock: Clock;
   readonly #supervisor: Supervisor;
   readonly #calls: Calls;
@@ -65,6 +69,8 @@ export class Connection {
   ) {
     this.server = server;
     this.#clock = dependencies.clock;
+    const redactor = new Redactor(() => secretsOf(server.target));
+    this.redactor = redactor;
     const quirks = new Quirks({
       strict: server.strict,
       onFirst: (code, message) => events.onWarning(message, undefined, code),
@@ -74,6 +80,7 @@ export class Connection {
       server,
       { ...dependencies, quirks },
       {
+        onSecret: (secret) => redactor.learn(secret),
         onListChanged: (kind) => events.onListChanged(kind),
         onResourceUpdated: (uri, params) => events.onResourceUpdated(uri, params),
         answeredCount: () => this.#calls.answeredCount,
@@ -82,7 +89,7 @@ export class Connection {
           this.#supervisor.hurry();
           events.onMissed();
         },
-        onLog: (message) => events.onLog(message),
+        onLog: (message) => events.onLog(redactor.value(message)),
         onWarning: (message, cause) => events.onWarning(message, cause),
         onState: (next, previous, error) => {
           if (next === "ready" && this.#description !== undefined) this.#reconnects += 1;
@@ -90,7 +97,7 @@ export class Connection {
           if (next === "ready") this.#calls.admission.onFound();
           if (next === "ready") this.#health.start();
           else this.#health.stop();
-          events.onState(next, previous, error);
+          events.onState(next, previous, redactor.error(error));
           if (next === "ready") events.onSession(false);
         },
         onSession: async (session, renewed) => {
@@ -117,10 +124,11 @@ export class Connection {
       clock: this.#clock,
       supervisor: this.#supervisor,
       sleepWatch: this.#sleepWatch,
+      redactor,
       events: {
         onCircuitOpened: (error, forMs) => {
           this.noteError(error);
-          events.onCircuitOpened(error, forMs);
+          events.onCircuitOpened(redactor.error(error), forMs);
         },
         onCircuitClosed: () => {
           this.#supervisor.hurry();
@@ -137,7 +145,7 @@ export class Connection {
   }
 
   get lastError(): McpError | undefined {
-    return this.#supervisor.lastError;
+    return this.redactor.error(this.#supervisor.lastError);
   }
 
   /** Why it is of no use, although it is connected. */
@@ -188,14 +196,14 @@ export class Connection {
 
   /** One attempt, shared by all who ask; rejects with its error. Later attempts go on by themselves. */
   async connect(signal?: AbortSignal): Promise<void> {
-    await this.#supervisor.connect(signal);
+    await this.#supervisor.connect(signal).catch(this.#rethrow);
   }
 
   /** Waits until the server can be asked, inside the reconnect budget. */
   async ready(options: CallOptions = {}): Promise<ServerDescription> {
     const limitMs = options.totalTimeoutMs ?? this.server.timeouts.totalTimeoutMs;
-    const { session } = await this.#supervisor.ready(limitMs, options.signal);
-    return session;
+    const { session } = await this.#supervisor.ready(limitMs, options.signal).catch(this.#rethrow);
+    return this.#description ?? session;
   }
 
   /** Any request. See {@link CallOptions} for its limits and for when it may be repeated. */
@@ -248,7 +256,11 @@ export class Connection {
   }
 
   /** Sent again, once, if the server had forgotten the session: it did not take it then. */
-  async notify(method: string, params?: object): Promise<void> {
+  notify(method: string, params?: object): Promise<void> {
+    return this.#notify(method, params).catch(this.#rethrow);
+  }
+
+  async #notify(method: string, params: object | undefined): Promise<void> {
     this.#sleepWatch.look();
     const limitMs = this.server.timeouts.totalTimeoutMs;
     const { session } = await this.#supervisor.ready(limitMs);
@@ -322,11 +334,17 @@ export class Connection {
     return this.#calls.openCount === 0 && this.#intercepted === 0;
   }
 
+  readonly #rethrow = (error: unknown): never => {
+    throw this.redactor.error(error);
+  };
+
   #describe(): void {
     const session = this.#supervisor.currentLink?.session;
     if (session === undefined) return;
     const { era, protocolVersion, serverInfo, capabilities, instructions } = session;
-    this.#description = { era, protocolVersion, serverInfo, capabilities, instructions };
+    this.#description = this.redactor.value({
+      ...{ era, protocolVersion, serverInfo, capabilities, instructions },
+    });
   }
 }
 

@@ -132,7 +132,7 @@ export class Link {
     if (target.kind === "stdio")
       return Link.#openChild(server, target, dependencies, memory, openOver);
     const { clock, quirks } = dependencies;
-    const made = { clock, quirks };
+    const made = { clock, quirks, onSecret: (secret: string) => events.onSecret(secret) };
     const wanted = target.transport === "auto" ? memory.http : target.transport;
     if (wanted === "sse") {
       return openOver(await createSse(server, target, made)).catch((error: unknown) => {

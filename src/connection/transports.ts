@@ -13,6 +13,7 @@ import type { ResolvedTarget } from "./target.ts";
 export interface TransportDependencies {
   readonly clock: Clock;
   readonly quirks: Quirks;
+  readonly onSecret?: ((secret: string) => void) | undefined;
 }
 
 type HttpTarget = ResolvedTarget & { kind: "http" };

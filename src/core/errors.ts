@@ -192,11 +192,14 @@ export class McpTimeoutError extends McpError {
   }
 }
 
-/** The server's own JSON-RPC error, as it came. */
+/**
+ * The server's own JSON-RPC error. `message` quotes it with the secrets of the configuration masked; `rpcMessage` and
+ * `data` are the server's words as they came, and are not enumerable: `util.inspect` and loggers do not show them.
+ */
 export class McpResponseError extends McpError {
   readonly rpcCode: number;
-  readonly rpcMessage: string;
-  readonly data: unknown;
+  declare readonly rpcMessage: string;
+  declare readonly data: unknown;
   /** HTTP status of the answer, where there was one. */
   readonly status: number | undefined;
   /** The answer named no request: the server rejected it without having read it. */
@@ -220,8 +223,8 @@ export class McpResponseError extends McpError {
   ) {
     super("RESPONSE_ERROR", message, { sent: "yes", ...options });
     this.rpcCode = options.rpcCode;
-    this.rpcMessage = options.rpcMessage;
-    this.data = options.data;
+    hide(this, "rpcMessage", options.rpcMessage);
+    hide(this, "data", options.data);
     this.status = options.status;
     this.retryAfterMs = options.retryAfterMs;
     this.answeredAfterMs = options.answeredAfterMs;
@@ -266,7 +269,7 @@ export class McpHttpError extends McpError {
   readonly retryAfterMs: number | undefined;
   /** Whole milliseconds from the writing of the request to the head of the response, where that is known. */
   readonly answeredAfterMs: number | undefined;
-  /** At most 512 characters of the body, control characters removed. */
+  /** At most 512 characters of the body, in printable form. */
   readonly excerpt: string;
 
   constructor(
@@ -289,8 +292,8 @@ export class McpHttpError extends McpError {
 /** 401, 403, or a failed authorization flow. */
 export class McpAuthError extends McpError {
   readonly status: number | undefined;
-  /** The `WWW-Authenticate` header as it came, for whoever drives authorization. */
-  readonly challenge: string | undefined;
+  /** The `WWW-Authenticate` header as it came, for the code that drives authorization. Not enumerable. */
+  declare readonly challenge: string | undefined;
   /** Whole milliseconds from the writing of the request to the head of the response, where that is known. */
   readonly answeredAfterMs: number | undefined;
 
@@ -305,7 +308,7 @@ export class McpAuthError extends McpError {
   ) {
     super(code, message, options);
     this.status = options.status;
-    this.challenge = options.challenge;
+    hide(this, "challenge", options.challenge);
     this.answeredAfterMs = options.answeredAfterMs;
   }
 }
@@ -385,6 +388,11 @@ export class McpClosedError extends McpError {
   constructor(message: string, options?: McpErrorOptions) {
     super("CLOSED", message, options);
   }
+}
+
+/** What a server said word for word: for its caller, and not for logs. */
+function hide(error: McpError, name: string, value: unknown): void {
+  Object.defineProperty(error, name, { value, enumerable: false, configurable: true });
 }
 
 function detailsOf(error: McpError): object {

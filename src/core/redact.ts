@@ -1,6 +1,9 @@
 // What may be printed of things that can hold secrets.
 
-/** The address without user info, query values and fragment: safe in messages, logs and status. */
+import { printable } from "./printable.ts";
+import { isTokenSegment } from "./secret-forms.ts";
+
+/** The address without user info, query values, fragment and tokens in its path: safe in messages, logs and status. */
 export function redactUrl(url: URL | string): string {
   let parsed: URL;
   try {
@@ -8,14 +11,13 @@ export function redactUrl(url: URL | string): string {
   } catch {
     return "<invalid URL>";
   }
-  return `${parsed.origin === "null" ? `${parsed.protocol}//` : parsed.origin}${parsed.pathname}${parsed.search === "" ? "" : "?…"}`;
+  const origin = parsed.origin === "null" ? `${parsed.protocol}//` : parsed.origin;
+  const path = parsed.pathname
+    .split("/")
+    .map((segment, index, all) => (isTokenSegment(segment, all[index - 1] ?? "") ? "…" : segment))
+    .join("/");
+  return `${origin}${path}${parsed.search === "" ? "" : "?…"}`;
 }
 
-/** A piece of foreign text fit for a message: control and bidirectional characters removed, cut to `maxChars`. */
-export function excerpt(text: string, maxChars = 512): string {
-  const cut = text.slice(0, maxChars * 2);
-  const clean = cut.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, " ").trim();
-  return clean.length > maxChars || cut.length < text.length
-    ? `${clean.slice(0, maxChars)}…`
-    : clean;
-}
+/** A piece of foreign text fit for a message: see {@link printable}. */
+export const excerpt: typeof printable = printable;

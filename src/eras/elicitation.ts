@@ -6,6 +6,7 @@ import { INVALID_PARAMS } from "../jsonrpc/messages.ts";
 import { RpcError } from "../jsonrpc/inbound.ts";
 import type { ElicitFormParams, ElicitResult, ElicitUrlParams } from "../spec/types.ts";
 import { ElicitationForm } from "./elicitation-form.ts";
+import { problemOfUrl } from "./elicitation-url.ts";
 import type { ClientHandlers, HandlerContext } from "./handlers.ts";
 
 /**
@@ -37,7 +38,8 @@ export async function prepareElicitation(
   if (request.mode === "url") {
     const { elicitUrl } = handlers;
     if (elicitUrl === undefined) throw invalid("mode url was not declared");
-    checkUrl(request.url);
+    const problem = problemOfUrl(request.url);
+    if (problem !== undefined) throw invalid(problem);
     return async (context) => {
       const { action } = checkAction(await elicitUrl(request, context));
       return { action };
@@ -64,20 +66,6 @@ export async function prepareElicitation(
     }
     return { action: "accept", content };
   };
-}
-
-/** Only https, or http to this machine: nothing that runs or reads files (13.3). */
-function checkUrl(text: unknown): void {
-  let url: URL;
-  try {
-    url = new URL(text as string);
-  } catch {
-    throw invalid("url is malformed");
-  }
-  const loopback = ["localhost", "127.0.0.1", "[::1]"].includes(url.hostname);
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && loopback)) {
-    throw invalid(`a URL with ${url.protocol} is refused`);
-  }
 }
 
 function checkAction(result: ElicitResult): ElicitResult {

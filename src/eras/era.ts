@@ -30,6 +30,8 @@ export interface EraEvents {
   /** The session is known to be gone although no call said so. */
   onSessionLost(error: McpError): void;
   onWarning(message: string, cause?: unknown): void;
+  /** Something was agreed on that must not be shown: a session id. */
+  onSecret(secret: string): void;
 }
 
 /** Everything an era needs to speak to one server. */

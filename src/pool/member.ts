@@ -115,7 +115,13 @@ export class Member implements CachedSource {
   }
 
   warn(message: string, cause?: unknown, code?: QuirkCode): void {
-    this.#emit("warning", { server: this.name, message, cause, code });
+    const { redactor } = this.connection;
+    this.#emit("warning", {
+      server: this.name,
+      message: redactor.message(message),
+      cause: redactor.value(cause),
+      code,
+    });
   }
 
   /** One attempt to connect and to load the tools. */

@@ -46,6 +46,13 @@ export class Members {
     );
   }
 
+  /** False: the pool has no such server, and the warning is to be given without it. */
+  warn(server: string | undefined, message: string, cause: unknown): boolean {
+    const member = server === undefined ? undefined : this.find(server);
+    member?.warn(message, cause);
+    return member !== undefined;
+  }
+
   /** For messages. */
   get names(): string {
     const names = [...this.#byName.keys()];

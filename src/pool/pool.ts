@@ -393,8 +393,8 @@ export class McpClientPool implements AsyncDisposable {
     if (event === "log") this.#handlers.log(payload as PoolEvents["log"]);
     this.#emitter.emit(event, payload);
   }
-
   #warn(server: string | undefined, message: string, cause: unknown): void {
+    if (this.#members.warn(server, message, cause)) return;
     this.#emitter.emit("warning", { server, message, cause, code: undefined });
   }
 }

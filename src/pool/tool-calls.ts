@@ -206,9 +206,11 @@ export class ToolCalls {
       ? `the result of "${name}" does not fit its output schema: ${verdict.problem}`
       : `the result of "${name}" could not be checked against its output schema: ${verdict.reason}`;
     if (outputValidation === "error") {
-      throw new McpOutputError(
-        `${message}. The call has run, and the error has its result; outputValidation: "warn" hands such results over`,
-        { server: member.name, method: "tools/call", result, verdict: verdict.kind },
+      throw member.connection.redactor.error(
+        new McpOutputError(
+          `${message}. The call has run, and the error has its result; outputValidation: "warn" hands such results over`,
+          { server: member.name, method: "tools/call", result, verdict: verdict.kind },
+        ),
       );
     }
     if (isMisfit) member.warn(message);

@@ -133,7 +133,8 @@ export class RemoteTask implements ToolTask {
       } catch (error) {
         // The limit of the whole, and not what was left of it for a look.
         const isLate = error instanceof McpTimeoutError && error.limit === "total";
-        throw isLate ? this.outOfTime(totalTimeoutMs, GOES_ON) : error;
+        if (isLate) throw this.outOfTime(totalTimeoutMs, GOES_ON);
+        throw this.#member.connection.redactor.error(error);
       } finally {
         over.abort();
       }

@@ -102,6 +102,7 @@ async function offer(
     outbound: {},
     onHead(head: ResponseHead) {
       sessionId = head.header("mcp-session-id") || undefined;
+      if (sessionId !== undefined) host.events.onSecret(sessionId);
     },
   });
   const { result, version, deviations } = accept(

@@ -36,6 +36,7 @@ export interface HttpContext {
   readonly clock: Clock;
   /** The server's repair log. */
   readonly quirks: Quirks;
+  readonly onSecret: ((secret: string) => void) | undefined;
   readonly messageBytes: number;
   readonly headers: RequestHeaders;
   readonly cookies: SessionCookies;
@@ -59,12 +60,13 @@ export interface HttpContextOptions {
   readonly dispatcher?: SocketOptions["dispatcher"];
   readonly clock: Clock;
   readonly quirks: Quirks;
+  readonly onSecret?: ((secret: string) => void) | undefined;
   readonly limits: { readonly messageBytes: number; readonly inFlight: number };
   readonly timeouts: { readonly connectMs: number };
 }
 
 export function createHttpContext(options: HttpContextOptions, resume: ResumeOptions): HttpContext {
-  const { server, url, clock, quirks, dispatcher, limits, timeouts } = options;
+  const { server, url, clock, quirks, onSecret, dispatcher, limits, timeouts } = options;
   const headers = new RequestHeaders(options.headers);
   return {
     server,
@@ -74,10 +76,12 @@ export function createHttpContext(options: HttpContextOptions, resume: ResumeOpt
     path: url.pathname + url.search,
     clock,
     quirks,
+    onSecret,
     messageBytes: limits.messageBytes,
     headers,
     cookies: new SessionCookies(url, clock, (header) => {
       headers.cookie = header;
+      if (header !== undefined) onSecret?.(header);
     }),
     sockets: new Sockets({
       url,

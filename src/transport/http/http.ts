@@ -33,6 +33,8 @@ export interface HttpTransportOptions {
   readonly clock: Clock;
   /** The server's repair log. */
   readonly quirks: Quirks;
+  /** Called with the session's cookies and the like: nobody else must see them. */
+  readonly onSecret?: ((secret: string) => void) | undefined;
   readonly limits: {
     /** Longest message: bytes of a JSON body, also after decompression; UTF-16 units of a stream's event. */
     readonly messageBytes: number;

@@ -53,6 +53,13 @@ export function proxyFor(
   return { name: `${url.hostname}:${port}`, variable, url, authorization: authorizationOf(url) };
 }
 
+/** All values that may name a proxy, credentials included: never for messages. */
+export function proxySettings(environment: NodeJS.ProcessEnv = process.env): string[] {
+  return ["http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"].flatMap(
+    (name) => environment[name] ?? [],
+  );
+}
+
 /** The hosts that no proxy can reach for us; the rule of Go's net/http. */
 export function isLoopback(hostname: string): boolean {
   return hostname === "localhost" || hostname === "[::1]" || /^127\.\d+\.\d+\.\d+$/.test(hostname);

@@ -37,6 +37,8 @@ export interface SseTransportOptions {
   readonly clock: Clock;
   /** The server's repair log. */
   readonly quirks: Quirks;
+  /** Called with the session's cookies and the like: nobody else must see them. */
+  readonly onSecret?: ((secret: string) => void) | undefined;
   readonly limits: {
     /** Longest event, UTF-16 units. Beyond it the stream, and with it the connection, is lost. */
     readonly messageBytes: number;
@@ -187,6 +189,8 @@ class SseTransport implements DuplexTransport, EventStreamOwner {
       );
       return;
     }
+    // This is where servers of that revision put their session ids.
+    for (const value of endpoint.searchParams.values()) context.onSecret?.(value);
     this.#state = { kind: "open", endpoint };
     void context.cookies.settled().then(() => state.done());
   }

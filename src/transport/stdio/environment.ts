@@ -29,7 +29,10 @@ export function childEnvironment(
   platform: NodeJS.Platform = process.platform,
 ): Record<string, string> {
   const windows = platform === "win32";
-  const environment: Record<string, string> = {};
+  // Otherwise cmd.exe takes a program of the current folder before any in PATH.
+  const environment: Record<string, string> = windows
+    ? { NODEFAULTCURRENTDIRECTORYINEXEPATH: "1" }
+    : {};
   for (const name of windows ? WINDOWS_NAMES : POSIX_NAMES) {
     const value = source[name];
     // A value that starts so is a function exported by bash: code, not data.

@@ -1,9 +1,11 @@
 // A child and everything it started: watched, and ended without a survivor. https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle#stdio
 
+import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { readFile, readdir } from "node:fs/promises";
 import { delay } from "../../core/clock.ts";
 import type { Clock } from "../../core/clock.ts";
+import { killTreeCommand } from "./windows.ts";
 
 /** Whether the group still lives is asked after this time, then after twice as long each time. */
 const FIRST_POLL_MS = 5;
@@ -26,8 +28,9 @@ export interface TerminateOptions {
 }
 
 /**
- * On POSIX the child was spawned `detached`, so that its id is also the id of its group. On Windows there are
- * no groups here: the child alone is ended.
+ * On POSIX the child was spawned `detached`, so that its id is also the id of its group. On Windows `taskkill /T` ends
+ * the child with its tree, at the first step already: a signal would end the child alone, and its tree could not be
+ * found any more. There, what a child leaves behind that ends by itself is not found either.
  */
 export class ProcessGroup {
   readonly #child: ChildProcess;
@@ -86,7 +89,7 @@ export class ProcessGroup {
     const { pid } = this.#child;
     if (pid === undefined || this.#gone) return;
     if (process.platform === "win32") {
-      this.#child.kill(name);
+      this.#killTree(pid);
       return;
     }
     try {
@@ -94,6 +97,17 @@ export class ProcessGroup {
     } catch {
       // ESRCH: gone meanwhile. EPERM: nothing that we may signal is left.
     }
+  }
+
+  /** On Windows. */
+  #killTree(pid: number): void {
+    const { file, args } = killTreeCommand(pid, process.env);
+    const kill = spawn(file, args, { stdio: "ignore", windowsHide: true });
+    kill.once("error", () => this.#child.kill("SIGKILL"));
+    kill.once("exit", (code) => {
+      if (code !== 0 && this.#exit === undefined) this.#child.kill("SIGKILL");
+    });
+    kill.unref();
   }
 
   async #isGoneWithin(limitMs: number): Promise<boolean> {

@@ -1,11 +1,21 @@
 // Starting a server's process, without a shell, and what it means when that fails.
 
-import type { ChildProcess } from "node:child_process";
+import { spawn as spawnProgram } from "node:child_process";
+import type { ChildProcess, SpawnOptionsWithoutStdio } from "node:child_process";
 import { statSync } from "node:fs";
 import type { Readable, Writable } from "node:stream";
 import spawn from "cross-spawn";
 import { McpConnectionError } from "../../core/errors.ts";
+import { printable } from "../../core/printable.ts";
 import { childEnvironment } from "./environment.ts";
+import {
+  batchCommandLine,
+  comspecOf,
+  findCommand,
+  isBatchFile,
+  isProgram,
+  hasUnsafeArgument,
+} from "./windows.ts";
 
 export interface SpawnOptions {
   readonly server: string;
@@ -27,11 +37,14 @@ export interface SpawnedChild {
 /** The system is short of something at the moment; later the same command may start. */
 const TRANSIENT_CODES: ReadonlySet<string> = new Set(["EAGAIN", "EMFILE", "ENFILE", "ENOMEM"]);
 
+/** Ours: an argument that cmd.exe cannot pass on. */
+const UNSAFE_ARGUMENT = "ERR_UNSAFE_ARGUMENT";
+
 /** @throws {McpConnectionError} `CONNECTION_FAILED`, for what the system refuses at once. */
 export function spawnServer(options: SpawnOptions): SpawnedChild {
   let child: ChildProcess;
   try {
-    child = spawn(options.command, options.args, {
+    child = start(options, {
       env: childEnvironment(options.env),
       cwd: options.cwd,
       // Leads a process group of its own, so that whatever it starts can be ended with it.
@@ -50,6 +63,20 @@ export function spawnServer(options: SpawnOptions): SpawnedChild {
     throw spawnError(options, Object.assign(new Error("no pipes"), { code: "EMFILE" }));
   }
   return { child, stdin, stdout, stderr };
+}
+
+function start(options: SpawnOptions, how: SpawnOptionsWithoutStdio): ChildProcess {
+  const { command, args, cwd } = options;
+  if (process.platform !== "win32") return spawn(command, args, how);
+  const environment = { ...process.env, ...how.env };
+  const path = findCommand({ command, environment, cwd: cwd ?? process.cwd(), isFile });
+  if (path === undefined) throw Object.assign(new Error("not found"), { code: "ENOENT" });
+  if (isProgram(path)) return spawnProgram(path, args, how);
+  // A script with an interpreter of its own.
+  if (!isBatchFile(path)) return spawn(path, args, how);
+  if (hasUnsafeArgument(args)) throw Object.assign(new Error("unsafe"), { code: UNSAFE_ARGUMENT });
+  const { file, args: line } = batchCommandLine(path, args, comspecOf(environment));
+  return spawnProgram(file, line, { ...how, windowsVerbatimArguments: true });
 }
 
 /** Resolves once the process runs. Rejects with a classified error, or with the signal's reason. */
@@ -78,7 +105,8 @@ export function untilSpawned(
 
 /** Names the command, and the directory if that is to blame; never the arguments or the environment. */
 export function spawnError(options: SpawnOptions, cause: unknown): McpConnectionError {
-  const { server, command, cwd } = options;
+  const { server, cwd } = options;
+  const command = printable(options.command, 200);
   const code = codeOf(cause);
   const badDirectory = cwd !== undefined && !isDirectory(cwd);
   return new McpConnectionError(
@@ -107,6 +135,8 @@ function describe(code: string | undefined): string {
       return "command not found (ENOENT); check its spelling and PATH, and that its arguments are in args";
     case "EACCES":
       return "not executable, or permission denied (EACCES)";
+    case UNSAFE_ARGUMENT:
+      return "an argument holds a line break or a NUL, which cmd.exe cannot hand to a batch file; name the program behind the batch file in command, such as node with the script in args";
     case undefined:
       return "the system refused to start it";
     default:
@@ -118,6 +148,14 @@ function codeOf(error: unknown): string | undefined {
   if (!(error instanceof Error)) return undefined;
   const code: unknown = Reflect.get(error, "code");
   return typeof code === "string" ? code : undefined;
+}
+
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
 }
 
 function isDirectory(path: string): boolean {

@@ -46,8 +46,10 @@ export class StderrTail {
    * the line that says what happened.
    */
   lastLines(count: number): string[] {
-    return this.text()
-      .split("\n")
+    const lines = this.text().split("\n");
+    // The beginning of the first one is lost; the rest of it may be half a secret, which is not known any more.
+    if (this.#totalBytes > (this.#ring?.length ?? 0)) lines.shift();
+    return lines
       .map((line) => excerpt(line, QUOTED_LINE_CHARS))
       .filter((line) => line !== "" && !SAYS_NOTHING.test(line))
       .slice(-count);

@@ -127,6 +127,7 @@ export function supervise(
       onMissed: () => {},
       onLog: () => {},
       onWarning: (message) => void warnings.push(message),
+      onSecret: () => {},
       ...options.events,
       onState: (next, previous, error) => {
         if (!TRANSITIONS[previous].includes(next)) throw new Error(`${previous} -> ${next}`);

@@ -46,7 +46,7 @@ test.each([
 describe("what is hostile", () => {
   test("control and bidirectional characters, also as entities", () => {
     const shown = describeBody("<title>a&#27;[31m\u202eb</title><p>c&#x202e;d\u0007e&#0;f</p>");
-    expect(shown).toBe('"a [31m b" (c d e&#0;f)');
+    expect(shown).toBe(String.raw`"a\u{1b}[31m\u{202e}b" (c\u{202e}d\u{7}e&#0;f)`);
   });
 
   test("a long page is cut", () => {

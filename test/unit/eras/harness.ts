@@ -54,6 +54,7 @@ export async function hostOver(
     onLog: vi.fn<EraEvents["onLog"]>(),
     onSessionLost: vi.fn<EraEvents["onSessionLost"]>(),
     onWarning: vi.fn<EraEvents["onWarning"]>(),
+    onSecret: vi.fn<EraEvents["onSecret"]>(),
   };
   const host: EraHost = {
     server: "s",

@@ -27,7 +27,7 @@ test("fault 39: a death by signal is told, and at most five lines, cleaned", asy
   await harness.start();
   const { message } = await harness.lost();
   expect(message).toContain("was ended by SIGKILL");
-  expect(message).toContain("line 4 [31m | line 5");
+  expect(message).toContain("line 4\\u{1b}[31m | line 5");
   expect(message).not.toContain("line 3");
 });
 

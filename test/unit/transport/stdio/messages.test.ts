@@ -58,7 +58,7 @@ test("fault 42: noise before and between messages is reported and skipped", asyn
   expect(harness.messages).toHaveLength(2);
   expect(harness.invalid).toHaveLength(3);
   expect(harness.invalid[0]).toMatchObject({ code: "PROTOCOL_ERROR", server: "s" });
-  expect(harness.invalid[0]?.message).toContain("Server v1  [31mready");
+  expect(harness.invalid[0]?.message).toContain("Server v1 \\u{1b}[31mready");
 });
 
 test("fault 42: a banner without a newline does not lose the message behind it", async () => {
