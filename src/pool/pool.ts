@@ -55,6 +55,7 @@ import { Subscriptions } from "./subscriptions.ts";
 import type { ResourceListener, ResourceSubscription } from "./subscriptions.ts";
 import { ToolCalls } from "./tool-calls.ts";
 import type { ToolTask } from "./tool-task.ts";
+import { WarningPace } from "./warning-pace.ts";
 
 /**
  * Live connections to many MCP servers, their tools as one catalogue, every call routed and supervised.
@@ -79,6 +80,7 @@ export class McpClientPool implements AsyncDisposable {
   readonly #handlers: Handlers;
   readonly #capabilityCalls: CapabilityCalls;
   readonly #interceptors: Interceptors = new Interceptors();
+  readonly #warnings: WarningPace;
   #closing: Promise<void> | undefined;
 
   /** Connects to nothing yet. @throws {McpConfigError} naming the option that is wrong. */
@@ -91,6 +93,7 @@ export class McpClientPool implements AsyncDisposable {
       // A `warning` listener that throws cannot be told of by a warning.
       if (event !== "warning") this.#warn(undefined, `a listener of "${event}" threw`, cause);
     });
+    this.#warnings = new WarningPace(clock, (warning) => this.#emitter.emit("warning", warning));
     const cache = new ResponseCache({ store: cacheStore, clock, onWarning });
     const interceptors = this.#interceptors;
     const sleepWatch = new SleepWatch(clock);
@@ -166,7 +169,9 @@ export class McpClientPool implements AsyncDisposable {
   closeAll(options: { drainMs?: number } = {}): Promise<void> {
     const drainMs = toDrainMs(options?.drainMs);
     // Closed first, and then closing: a listener that hears of it cannot add anything any more.
-    this.#closing ??= Promise.resolve().then(() => this.#members.closeAll(drainMs));
+    this.#closing ??= Promise.resolve()
+      .then(() => this.#members.closeAll(drainMs))
+      .finally(() => this.#warnings.close());
     return this.#closing;
   }
 
@@ -391,10 +396,11 @@ export class McpClientPool implements AsyncDisposable {
 
   #emit<K extends PoolEvent>(event: K, payload: PoolEvents[K]): void {
     if (event === "log") this.#handlers.log(payload as PoolEvents["log"]);
-    this.#emitter.emit(event, payload);
+    if (event === "warning") this.#warnings.add(payload as PoolEvents["warning"]);
+    else this.#emitter.emit(event, payload);
   }
 
   #warn(server: string | undefined, message: string, cause: unknown): void {
-    this.#emitter.emit("warning", { server, message, cause, code: undefined });
+    this.#warnings.add({ server, message, cause, code: undefined });
   }
 }

@@ -469,15 +469,17 @@ describe("pages", () => {
   });
 });
 
-/** Another client, to the server's checks; and another principal, to the cache. */
+/** Another principal, to the server and to the cache. */
 function named(client: string): { headers: Record<string, string> } {
-  return { headers: { "x-client": client } };
+  return { headers: { authorization: client } };
 }
 
 describe("principals", () => {
   const personal: StatelessServerOptions = {
     ...CONTENT,
-    resources: { [URI]: { read: (_uri, { headers }) => `for ${String(headers["x-client"])}` } },
+    resources: {
+      [URI]: { read: (_uri, { headers }) => `for ${String(headers["authorization"])}` },
+    },
     ids: "not-outstanding",
   };
 

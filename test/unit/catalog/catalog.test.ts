@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { Catalog } from "../../../src/catalog/catalog.ts";
-import { toPoolTools } from "../../../src/catalog/pool-tool.ts";
+import { toPoolName } from "../../../src/catalog/names.ts";
+import { toPoolTool } from "../../../src/catalog/pool-tool.ts";
 import type { PoolTool } from "../../../src/catalog/pool-tool.ts";
 import type { Tool } from "../../../src/spec/types.ts";
 import { repairLog } from "../fakes.ts";
@@ -11,13 +12,9 @@ const tool = (name: string, extra: object = {}): Tool => ({
   ...extra,
 });
 const tools = (server: string, ...list: (string | Tool)[]): PoolTool[] =>
-  toPoolTools(
-    server,
-    list.map((one) => (typeof one === "string" ? tool(one) : one)),
-    { maxCount: 100 },
-    repairLog(),
-    () => {},
-  );
+  list
+    .map((one) => (typeof one === "string" ? tool(one) : one))
+    .map((one) => toPoolTool(server, toPoolName(server, one.name), one, repairLog()));
 const names = (list: readonly PoolTool[] | undefined): string[] | undefined =>
   list?.map((one) => one.name);
 

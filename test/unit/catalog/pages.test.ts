@@ -108,7 +108,8 @@ describe("walking (8.27)", () => {
   });
 
   test("a page of 200,000 items is no problem for the stack", async () => {
-    const { list } = connectionOf(() => ({ tools: Array.from({ length: 200_000 }, () => 0) }));
+    const page = { tools: Array.from({ length: 200_000 }, () => 0) };
+    const { list } = connectionOf(() => page, { listItems: 200_000 });
     expect(await list()).toHaveLength(200_000);
   });
 });

@@ -55,6 +55,8 @@ async function pinned(pin: PinStore = store, options: PoolOptions = {}): Promise
   pool.on("warning", (event) => void warnings.push(event));
   const change = async (...tools: readonly object[]): Promise<void> => {
     lists["s"] = tools;
+    // No faster than a server's changes are looked at.
+    clock.advance(1_000);
     fake.push({ jsonrpc: "2.0", method: "notifications/tools/list_changed" });
     await settled();
     await settled();
@@ -289,7 +291,10 @@ describe("hostile definitions", () => {
       { ...SEND, inputSchema: { items: deep } },
       { ...big, inputSchema: { type: "object", properties: { ...properties, p7: true } } },
     );
-    expect(pool.withheldTools.map(({ name }) => name)).toEqual(["s__send", "s__big"]);
+    // So much takes several turns of the event loop.
+    await expect
+      .poll(() => pool.withheldTools.map(({ name }) => name))
+      .toEqual(["s__send", "s__big"]);
     expect(pool.withheldTools[1]?.differences.map(({ path }) => path)).toEqual([
       "inputSchema.properties.p7",
     ]);
