@@ -47,14 +47,16 @@ const NAMED: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Objects and arrays of one tool's schema that are searched, and how deep: as deep as a message may be. A schema of 200 kB
- * has some ten thousand. What is not searched may hold an annotation, so a tool with more is invalid.
+ * Objects and arrays of one tool's schema that are searched. A schema of 200 kB has some ten thousand. The rest may hold
+ * an annotation too, so a tool with more is invalid.
  */
 const MAX_PLACES = 100_000;
-const MAX_DEPTH = 512;
 
 /** Arguments of one tool that are mirrored: servers and proxies refuse a request with more headers. */
 const MAX_MIRRORED = 100;
+
+/** Properties on the way to all of them together: a few lines of a deep schema could name millions. */
+const MAX_STEPS = 4_096;
 
 /** How much of a server's own names stands in a message. */
 const MAX_SHOWN_CHARS = 120;
@@ -68,23 +70,24 @@ export function planParams(inputSchema: unknown): ParamPlan | { readonly invalid
   const params: MirroredParam[] = [];
   const taken = new Set<string>();
   const places: Place[] = [];
+  let steps = 0;
   if (isObject(inputSchema)) places.push(rootOf(inputSchema));
   // The list grows while it is read: no nesting can exhaust the stack.
   for (const place of places) {
     if (isAnnotated(place)) {
       const param = readAnnotation(place, taken);
       if ("invalid" in param) return param;
-      if (params.length >= MAX_MIRRORED) {
-        return { invalid: `more than ${MAX_MIRRORED} properties have "${ANNOTATION}"` };
+      steps += param.path.length;
+      if (params.length >= MAX_MIRRORED || steps > MAX_STEPS) {
+        return {
+          invalid: `more than ${MAX_MIRRORED} properties have "${ANNOTATION}", or they are nested too deep`,
+        };
       }
       params.push(param);
     }
     addInner(place, places);
     if (places.length > MAX_PLACES) {
       return { invalid: `the schema has more than ${MAX_PLACES} objects and arrays` };
-    }
-    if (place.depth > MAX_DEPTH) {
-      return { invalid: `the schema is nested deeper than ${MAX_DEPTH} levels` };
     }
   }
   return params.length === 0 ? EMPTY_PLAN : Object.freeze({ params: Object.freeze(params) });
@@ -123,12 +126,11 @@ interface Place {
   /** Whether nothing but `properties` leads here from the root. */
   readonly isReachable: boolean;
   readonly key: string;
-  readonly depth: number;
   readonly outer: Place | undefined;
 }
 
 function rootOf(value: object): Place {
-  return { value, keys: "keywords", isReachable: true, key: "", depth: 0, outer: undefined };
+  return { value, keys: "keywords", isReachable: true, key: "", outer: undefined };
 }
 
 /** Runs for every object of every tool that is listed, so nothing is allocated but the places. */
@@ -136,17 +138,16 @@ function addInner(outer: Place, places: Place[]): void {
   const around = outer.value as { readonly [key: string]: unknown };
   const isList = Array.isArray(around);
   const isNames = outer.keys === "names";
-  const depth = outer.depth + 1;
   for (const key of Object.keys(around)) {
     const value = around[key];
     if (!isObject(value)) continue;
     const holdsNames = !isList && !isNames && NAMED.has(key) && !Array.isArray(value);
     if (holdsNames) {
       const isReachable = outer.isReachable && key === "properties";
-      places.push({ value, keys: "names", isReachable, key, depth, outer });
+      places.push({ value, keys: "names", isReachable, key, outer });
     } else if (isList || isNames || !DATA.has(key)) {
       const isReachable = outer.isReachable && isNames;
-      places.push({ value, keys: "keywords", isReachable, key, depth, outer });
+      places.push({ value, keys: "keywords", isReachable, key, outer });
     }
   }
 }
