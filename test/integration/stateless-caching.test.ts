@@ -469,9 +469,9 @@ describe("pages", () => {
   });
 });
 
-/** Another principal, to the server and to the cache. */
+/** Another client, to the server's checks; and another principal, to the cache. */
 function named(client: string): { headers: Record<string, string> } {
-  return { headers: { authorization: client } };
+  return { headers: { "x-client": client } };
 }
 
 describe("principals", () => {
@@ -487,7 +487,7 @@ describe("principals", () => {
     const cacheStore = new Map<string, string>();
     const server = await serveStateless({ ...personal, caching: { [READ.method]: hint } });
     const join = (name: string): Promise<McpClientPool> =>
-      connectedTo(server, { ...named(name), listen: false }, { cacheStore });
+      connectedTo(server, { headers: { authorization: name }, listen: false }, { cacheStore });
     const read = async (pool: McpClientPool): Promise<string> =>
       JSON.stringify((await pool.readResource("s", URI)).contents);
     return { server, join, read, cacheStore };

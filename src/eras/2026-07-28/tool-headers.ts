@@ -17,6 +17,9 @@ import type { ParamPlan } from "./param-headers.ts";
 const MAX_REMEMBERED = 10_000;
 const MAX_REMEMBERED_CHARS = 4 * 1024 * 1024;
 
+/** Tools of one page whose reason is told; of the others their number is. */
+const MAX_TOLD = 5;
+
 /** Roughly what is remembered of a tool beside the texts, as characters. */
 const TOOL_CHARS = 100;
 
@@ -41,13 +44,17 @@ export class ToolHeaders {
     const { tools } = page as { tools?: unknown };
     if (!Array.isArray(tools)) return page;
     this.#wasListed = true;
-    const left: LeftOut = { count: 0, first: "" };
+    let newCount = 0;
+    const onInvalid = (message: string): void => {
+      if (newCount++ < MAX_TOLD) this.#events.onWarning(message);
+    };
     const valid = (tools as (Partial<Tool> | null)[]).filter((tool, index) =>
-      index < MAX_REMEMBERED ? this.#learn(tool, left) : true,
+      index < MAX_REMEMBERED ? this.#learn(tool, onInvalid) : true,
     );
-    if (left.count > 0) {
-      const more = left.count > 1 ? `; ${left.count - 1} more are left out too` : "";
-      this.#events.onWarning(`${left.first}${more}`);
+    if (newCount > MAX_TOLD) {
+      this.#events.onWarning(
+        `${newCount - MAX_TOLD} more tools are left out because of their "x-mcp-header"`,
+      );
     }
     return valid.length === tools.length ? page : { ...page, tools: valid };
   }
@@ -78,7 +85,7 @@ export class ToolHeaders {
   }
 
   /** False if it is left out. What is no tool at all is not ours to judge. */
-  #learn(tool: Partial<Tool> | null, left: LeftOut): boolean {
+  #learn(tool: Partial<Tool> | null, onInvalid: (message: string) => void): boolean {
     if (typeof tool?.name !== "string") return true;
     const { name } = tool;
     const plan = planParams(tool.inputSchema);
@@ -87,9 +94,8 @@ export class ToolHeaders {
       this.#plans.delete(name);
       const isNew = this.#invalid.get(name) !== invalid;
       this.#invalid.set(name, invalid, invalid.length + TOOL_CHARS);
-      if (isNew && left.count++ === 0) {
-        left.first = `tool "${excerpt(name, 100)}" is left out: ${invalid}`;
-      }
+      // In the same words it was told of before.
+      if (isNew) onInvalid(`tool "${excerpt(name, 100)}" is left out: ${invalid}`);
       return false;
     }
     this.#invalid.delete(name);
@@ -97,13 +103,6 @@ export class ToolHeaders {
     else this.#plans.set(name, plan, sizeOf(plan));
     return true;
   }
-}
-
-/** The tools of one page that are left out, and were not in the same words before. */
-interface LeftOut {
-  count: number;
-  /** About the first of them. */
-  first: string;
 }
 
 function sizeOf({ params }: ParamPlan): number {
