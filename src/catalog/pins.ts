@@ -308,13 +308,14 @@ export class Pins {
         throw new Error(`it gave no answer a moment ago, and is asked again in ${REST_MS} ms`);
       }
       const outcome = work();
-      if (!(outcome instanceof Promise)) return await outcome;
+      const isLater = typeof (outcome as Partial<PromiseLike<T>> | null | undefined)?.then;
+      if (isLater !== "function") return await outcome;
       const onLimit = (): Error => {
         this.#restsUntil = this.#clock.now() + REST_MS;
         return new Error(`no answer within ${PATIENCE_MS} ms`);
       };
       const limits = { clock: this.#clock, limitMs: PATIENCE_MS, onLimit, signal };
-      return await withLimit(limits, () => outcome);
+      return await withLimit(limits, () => Promise.resolve(outcome));
     } catch (cause) {
       signal.throwIfAborted();
       throw this.#failure(`could not be ${what}`, cause);

@@ -15,7 +15,7 @@ import { ConnectGate } from "../connection/connect-gate.ts";
 import { Interceptors, type Interceptor } from "../connection/interceptors.ts";
 import type { HttpServerConfig, ServerConfig, ServerOptions } from "../connection/config-types.ts";
 import { McpClosedError } from "../core/errors.ts";
-import { Emitter, type Listener } from "../core/emitter.ts";
+import type { Listener } from "../core/emitter.ts";
 import { SleepWatch } from "../core/sleep-watch.ts";
 import type {
   CallToolResult,
@@ -50,12 +50,12 @@ import { Handlers } from "./handlers.ts";
 import { Listings } from "./listings.ts";
 import { Members } from "./members.ts";
 import { resolvePoolOptions, type PoolOptions, type ResolvedPoolOptions } from "./options.ts";
+import { PoolEmitter } from "./pool-emitter.ts";
 import type { ServerStatus } from "./status.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { ResourceListener, ResourceSubscription } from "./subscriptions.ts";
 import { ToolCalls } from "./tool-calls.ts";
 import type { ToolTask } from "./tool-task.ts";
-import { WarningPace } from "./warning-pace.ts";
 
 /**
  * Live connections to many MCP servers, their tools as one catalogue, every call routed and supervised.
@@ -71,7 +71,7 @@ import { WarningPace } from "./warning-pace.ts";
  */
 export class McpClientPool implements AsyncDisposable {
   readonly #options: ResolvedPoolOptions;
-  readonly #emitter: Emitter<PoolEvents>;
+  readonly #emitter: PoolEmitter;
   readonly #catalog: Catalog = new Catalog();
   readonly #members: Members;
   readonly #listings: Listings;
@@ -80,20 +80,15 @@ export class McpClientPool implements AsyncDisposable {
   readonly #handlers: Handlers;
   readonly #capabilityCalls: CapabilityCalls;
   readonly #interceptors: Interceptors = new Interceptors();
-  readonly #warnings: WarningPace;
   #closing: Promise<void> | undefined;
 
   /** Connects to nothing yet. @throws {McpConfigError} naming the option that is wrong. */
   constructor(options: PoolOptions = {}) {
     this.#options = resolvePoolOptions(options);
     const { clock, cacheStore, clientInfo, pin: pinStore } = this.#options;
-    const onWarning = this.#warn.bind(this);
+    this.#emitter = new PoolEmitter(clock);
+    const onWarning = this.#emitter.warn;
     this.#handlers = new Handlers(this.#options, onWarning);
-    this.#emitter = new Emitter((cause, event) => {
-      // A `warning` listener that throws cannot be told of by a warning.
-      if (event !== "warning") this.#warn(undefined, `a listener of "${event}" threw`, cause);
-    });
-    this.#warnings = new WarningPace(clock, (warning) => this.#emitter.emit("warning", warning));
     const cache = new ResponseCache({ store: cacheStore, clock, onWarning });
     const interceptors = this.#interceptors;
     const sleepWatch = new SleepWatch(clock);
@@ -171,7 +166,7 @@ export class McpClientPool implements AsyncDisposable {
     // Closed first, and then closing: a listener that hears of it cannot add anything any more.
     this.#closing ??= Promise.resolve()
       .then(() => this.#members.closeAll(drainMs))
-      .finally(() => this.#warnings.close());
+      .finally(() => this.#emitter.close());
     return this.#closing;
   }
 
@@ -396,11 +391,6 @@ export class McpClientPool implements AsyncDisposable {
 
   #emit<K extends PoolEvent>(event: K, payload: PoolEvents[K]): void {
     if (event === "log") this.#handlers.log(payload as PoolEvents["log"]);
-    if (event === "warning") this.#warnings.add(payload as PoolEvents["warning"]);
-    else this.#emitter.emit(event, payload);
-  }
-
-  #warn(server: string | undefined, message: string, cause: unknown): void {
-    this.#warnings.add({ server, message, cause, code: undefined });
+    this.#emitter.emit(event, payload);
   }
 }

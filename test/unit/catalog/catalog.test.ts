@@ -123,4 +123,15 @@ describe("finding", () => {
     expect(catalog.nearMatches("b__create_issu").length).toBe(3);
     expect(catalog.nearMatches("quite_another_thing_altogether")).toEqual([]);
   });
+
+  test("a name of any length is compared in no time", () => {
+    const many = Array.from({ length: 5_000 }, (_, index) => `${"n".repeat(900)}${index}`);
+    catalog.setTools("a", tools("a", ...many, "create_issue"));
+    const begun = performance.now();
+    expect(catalog.nearMatches(`a__${"n".repeat(100_000)}`)).toEqual([]);
+    expect(catalog.nearMatches("x".repeat(10_000_000))).toEqual([]);
+    // It took seven seconds, and much longer for the second.
+    expect(performance.now() - begun).toBeLessThan(3_000);
+    expect(catalog.nearMatches("a__create_isue")[0]).toBe("a__create_issue");
+  });
 });
