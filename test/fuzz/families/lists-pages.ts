@@ -68,8 +68,13 @@ const CURSORS = {
 } as const;
 
 /** The rest of the answer: a result, or now and then an error. */
-export function pageOf(plan: ListPlan, random: Random, method: string, cursor: unknown): string {
-  const at = Number.parseInt(String(cursor ?? "0"), 10) || 0;
+export function pageOf(
+  plan: ListPlan,
+  random: Random,
+  method: string,
+  cursor: string | number | undefined,
+): string {
+  const at = Number.parseInt(String(cursor ?? 0), 10) || 0;
   if (random.chance(0.02)) return '"error":{"code":-32602,"message":"no such cursor"}';
   const write = ITEMS[plan.items];
   const items = Array.from({ length: plan.itemsPerPage }, (_, n) => write(random, n));

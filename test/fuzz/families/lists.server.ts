@@ -79,7 +79,7 @@ async function answer(
   const message = JSON.parse(Buffer.concat(chunks).toString("utf8")) as {
     id?: number;
     method: string;
-    params?: { cursor?: unknown; arguments?: { text?: unknown } };
+    params?: { cursor?: string | number; arguments?: { text?: unknown } };
   };
   if (message.id === undefined) return void response.writeHead(202).end();
   const end = (text: string): void => {

@@ -74,6 +74,10 @@ async function play(round: Round): Promise<void> {
       problem("lost answer", `a list that failed took away tools: ${asText}`);
     }
   }
+  // A list that is soon read, and that has changed as soon as it was.
+  const changing = { ...plan, pages: 1, itemsPerPage: 1, items: "plain" as const };
+  await ask(round, { kind: "plan", plan: { ...changing, tellsAfterList: true } });
+  await pool.listTools("odd").catch(() => {});
   await ask(round, { kind: "count" });
   await ask(round, { kind: "notify", times: random.int(1, 500) });
   await sleep(200);
