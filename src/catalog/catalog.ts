@@ -2,6 +2,7 @@
 // Hot path: `find`.
 
 import { distance } from "fastest-levenshtein";
+import { isSameJson } from "../core/json-walk.ts";
 import { splitToolName } from "./names.ts";
 import type { PoolTool } from "./pool-tool.ts";
 
@@ -11,6 +12,9 @@ export interface ToolsDifference {
   /** The new definitions of tools that kept their name. */
   readonly changed: readonly PoolTool[];
 }
+
+/** So much of a name that does not exist is compared, characters: names in the pool have at most 64. */
+const MAX_COMPARED_CHARS = 200;
 
 /** At most this many names are suggested for one that does not exist. */
 const MAX_NEAR_MATCHES = 3;
@@ -68,7 +72,7 @@ export class Catalog {
     for (const tool of tools) {
       const known = before.byName.get(tool.name);
       if (known === undefined) added.push(tool);
-      else if (!isSame(known, tool)) changed.push(tool);
+      else if (!isSameJson(known.tool, tool.tool)) changed.push(tool);
       else {
         after.set(tool.name, known);
         continue;
@@ -93,14 +97,17 @@ export class Catalog {
 
   /** Names close to one that does not exist, best first: the same tool elsewhere, then the fewest edits. */
   nearMatches(name: string): string[] {
-    const wanted = name.toLowerCase();
+    const wanted = name.slice(0, MAX_COMPARED_CHARS).toLowerCase();
     const bare = splitToolName(wanted)?.tool ?? wanted;
     const tolerance = Math.max(2, Math.floor(wanted.length / 3));
     const scored: { name: string; score: number }[] = [];
     for (const tool of this.tools) {
       const candidate = tool.name.toLowerCase();
       const own = tool.tool.name.toLowerCase();
-      const score = own === bare ? 0 : Math.min(distance(candidate, wanted), distance(own, wanted));
+      const score =
+        own === bare
+          ? 0
+          : Math.min(edits(candidate, wanted, tolerance), edits(own, wanted, tolerance));
       if (score <= tolerance) scored.push({ name: tool.name, score });
     }
     scored.sort((a, b) => a.score - b.score);
@@ -108,6 +115,7 @@ export class Catalog {
   }
 }
 
-function isSame(a: PoolTool, b: PoolTool): boolean {
-  return JSON.stringify(a.tool) === JSON.stringify(b.tool);
+/** The edits between two names; without counting them if their lengths alone say that there are too many. */
+function edits(a: string, b: string, most: number): number {
+  return Math.abs(a.length - b.length) > most ? Infinity : distance(a, b);
 }

@@ -6,6 +6,8 @@ import type { CallOptions } from "../connection/call.ts";
 import type { Connection } from "../connection/connection.ts";
 import { INVALID_PARAMS } from "../jsonrpc/messages.ts";
 import type { CacheableMethod } from "./cache-entry.ts";
+import { GatheredItems } from "./gathered-items.ts";
+import type { ListReader } from "./gathered-items.ts";
 import { readItems, stepAfter } from "./list-page.ts";
 import type { CacheMode, ResponseCache } from "./response-cache.ts";
 
@@ -56,23 +58,25 @@ export async function askCached(
  * All items of a list.
  *
  * @param key the property of each page that holds its items
- * @throws {McpProtocolError} on a circle of cursors, more than `limits.pages` pages, or a page without a list.
+ * @throws {McpProtocolError} on a circle of cursors, a cursor that is too long, more than `limits.pages` pages or
+ *   `limits.listBytes` of items, or a page without a list.
  */
 export async function listAll<T>(
   source: CachedSource,
   method: CacheableMethod,
   key: string,
   options: CachedCallOptions = {},
+  reader?: () => ListReader,
 ): Promise<T[]> {
   try {
-    return await walk<T>(source, method, key, options);
+    return await walk<T>(source, method, key, options, reader?.());
   } catch (error) {
     if (!(error instanceof StaleCursor)) throw error;
   }
   // A cursor may expire while we walk: then from the start, once (8.28, 9.7).
   source.cache.dropList(source.connection.server, method);
   try {
-    return await walk<T>(source, method, key, withoutId(options));
+    return await walk<T>(source, method, key, withoutId(options), reader?.());
   } catch (error) {
     throw error instanceof StaleCursor ? error.cause : error;
   }
@@ -83,11 +87,15 @@ class StaleCursor extends Error {}
 
 type Cursor = string | number;
 
+/** The longest cursor that is sent back, characters: it may hold a state, but it is no page. */
+const MAX_CURSOR_CHARS = 64 * 1024;
+
 async function walk<T>(
   source: CachedSource,
   method: CacheableMethod,
   key: string,
   options: CachedCallOptions,
+  reader: ListReader | undefined,
 ): Promise<T[]> {
   const { connection } = source;
   const { server, quirks } = connection;
@@ -95,18 +103,25 @@ async function walk<T>(
   const { strict } = quirks;
   const isStateless = connection.description?.era === "stateless";
   const rest = withoutId(options);
-  const items = new Gathered();
+  const tooLong = (what: string): McpProtocolError =>
+    limit(name, method, `server "${name}" answered ${method} with ${what}`);
+  const items = new GatheredItems({
+    reader,
+    maxCount: limits.listItems,
+    maxBytes: limits.listBytes,
+    keepsTwins: strict,
+    tooLarge: () =>
+      tooLong(
+        `items of more than ${limits.listBytes} bytes in all; raise limits.listBytes if that is right`,
+      ),
+  });
   const followed = new Set<Cursor>();
   let cursor: Cursor | undefined;
   let askedInRow = 0;
   let isTrial = false;
   for (let page = 1; ; page++) {
     if (page > limits.pages) {
-      throw limit(
-        name,
-        method,
-        `server "${name}" answered ${method} with more than ${limits.pages} pages; raise limits.pages if that is right`,
-      );
+      throw tooLong(`more than ${limits.pages} pages; raise limits.pages if that is right`);
     }
     const params = cursor === undefined ? {} : { cursor };
     const part = cursor === undefined ? undefined : String(cursor);
@@ -117,7 +132,7 @@ async function walk<T>(
     } catch (error) {
       if (isTrial && isRefusal(error)) {
         quirks.repair("empty-cursor", method);
-        return items.all as T[];
+        return items.kept as T[];
       }
       const isStale = error instanceof McpResponseError && error.rpcCode === INVALID_PARAMS;
       throw cursor !== undefined && isStale ? new StaleCursor("", { cause: error }) : error;
@@ -131,14 +146,24 @@ async function walk<T>(
         sent: "yes",
       });
     }
+    const next = result["nextCursor"];
+    if (typeof next === "string" && next.length > MAX_CURSOR_CHARS) {
+      throw tooLong(`a cursor of ${next.length} characters; it may have ${MAX_CURSOR_CHARS}`);
+    }
     const listed = found.items;
-    const newCount = items.add(listed, strict);
+    const newCount = await items.add(listed);
+    if (items.isFull) {
+      if (items.isCut) {
+        const most = `more than ${limits.listItems} items in ${method}; raise limits.listItems`;
+        quirks.note("list-too-long", most);
+      }
+      return items.kept as T[];
+    }
     if (isTrial && newCount === 0) {
       quirks.repair("empty-cursor", method);
-      return items.all as T[];
+      return items.kept as T[];
     }
     if (newCount < listed.length) quirks.repair("item-on-two-pages", method);
-    const next = result["nextCursor"];
     const { step, quirk } = stepAfter({
       next,
       cursor,
@@ -150,7 +175,7 @@ async function walk<T>(
       strict,
     });
     if (quirk !== undefined) quirks.repair(quirk, method);
-    if (step === "end") return items.all as T[];
+    if (step === "end") return items.kept as T[];
     if (step === "endless") {
       throw limit(
         name,
@@ -163,35 +188,6 @@ async function walk<T>(
     followed.add(cursor);
     isTrial = step === "try";
   }
-}
-
-/** The items of all pages; one that an earlier page had is not taken again. */
-class Gathered {
-  readonly all: unknown[] = [];
-  /** The items as text, from the second page on. */
-  #known: Set<string> | undefined;
-  #pageCount = 0;
-
-  /** Gives how many of them no page before had. */
-  add(items: readonly unknown[], keepsTwins: boolean): number {
-    this.#pageCount += 1;
-    if (this.#pageCount === 1 || keepsTwins) {
-      for (const item of items) this.all.push(item);
-      return items.length;
-    }
-    const known = (this.#known ??= new Set(this.all.map(textOf)));
-    // Within one page twins are left to those who know what makes an item itself.
-    const added = items.filter((item) => !known.has(textOf(item)));
-    for (const item of added) {
-      known.add(textOf(item));
-      this.all.push(item);
-    }
-    return added.length;
-  }
-}
-
-function textOf(item: unknown): string {
-  return JSON.stringify(item) ?? "";
 }
 
 /** The server answered, and said no. */

@@ -4,10 +4,13 @@
 import { createHash } from "node:crypto";
 import diff from "microdiff";
 import type { Difference } from "microdiff";
-import { McpConfigError } from "../core/errors.ts";
+import { BoundedMap } from "../core/bounded-map.ts";
+import { McpClosedError, McpConfigError } from "../core/errors.ts";
 import { isObject } from "../core/is-object.ts";
+import { weigh } from "../core/json-walk.ts";
 import { withLimit } from "../core/limit.ts";
 import { excerpt } from "../core/redact.ts";
+import { Turns } from "../core/turns.ts";
 import type { Clock } from "../core/clock.ts";
 import type { Tool } from "../spec/types.ts";
 import type { PoolTool } from "./pool-tool.ts";
@@ -48,6 +51,7 @@ export interface WithheldTool {
   readonly fingerprint: string;
   /** What was accepted. */
   readonly accepted: PinnedDefinition;
+  /** At most 1,000 of them. */
   readonly differences: readonly DefinitionChange[];
 }
 
@@ -71,21 +75,69 @@ const writing: WeakMap<PinStore, Promise<unknown>> = new WeakMap();
 /** How long the store may take for one answer, milliseconds. */
 const PATIENCE_MS = 5_000;
 
+/** After a wait in vain the store is taken for failed for so long: not every tool waits, milliseconds. */
+const REST_MS = 10_000;
+
+/** Pins of tools that are gone from the list are remembered for so many; for others the store is asked again. */
+const MAX_GONE = 1_000;
+const MAX_GONE_BYTES = 8 * 1024 * 1024;
+
+/**
+ * New pins that one server may have written, and their characters. A pin is a promise and is never taken back, so a
+ * server that renames its tools for ever would fill the store: tools beyond that are not shown.
+ */
+const MAX_NEW_PINS = 20_000;
+const MAX_NEW_CHARS = 64 * 1024 * 1024;
+
+/** A tool whose definition is larger cannot be pinned, and is not shown, bytes of memory. */
+const MAX_DEFINITION_BYTES = 2 * 1024 * 1024;
+
+const MAX_DIFFERENCES = 1_000;
+
+export interface PinsOptions {
+  readonly server: string;
+  readonly store: PinStore;
+  readonly clock: Clock;
+  /** Tools that one list may have. */
+  readonly maxTools: number;
+  readonly onWarning: (message: string) => void;
+}
+
+/** A tool that can be neither shown nor accepted. */
+const UNPINNABLE = Symbol("unpinnable");
+
 /** The pins of one server's tools. */
 export class Pins {
   readonly #server: string;
   readonly #store: PinStore;
   readonly #clock: Clock;
-  /** By the tool's own name: what the store said last. */
-  readonly #known: Map<string, Pin> = new Map();
+  readonly #onWarning: PinsOptions["onWarning"];
+  readonly #maxNewPins: number;
+  /** By the tool's own name, of the list that was screened last: what the store said last. */
+  #known: Map<string, Pin> = new Map();
+  /** The same of tools that lists before had. */
+  readonly #gone: BoundedMap<Pin> = new BoundedMap(MAX_GONE, MAX_GONE_BYTES);
+  readonly #closed: AbortController = new AbortController();
+  #restsUntil = -Infinity;
+  #newPins = 0;
+  #newChars = 0;
   #withheld: readonly WithheldTool[] = [];
   /** Lists are screened one after the other: a late one must not be overtaken. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(server: string, store: PinStore, clock: Clock) {
+  constructor({ server, store, clock, maxTools, onWarning }: PinsOptions) {
     this.#server = server;
     this.#store = store;
     this.#clock = clock;
+    this.#onWarning = onWarning;
+    this.#maxNewPins = Math.max(MAX_NEW_PINS, 4 * maxTools);
+  }
+
+  /** Waits for the store no longer: what is under way fails with {@link McpClosedError}. */
+  close(): void {
+    this.#closed.abort(
+      new McpClosedError(`server "${this.#server}" was removed`, { server: this.#server }),
+    );
   }
 
   /** Of the list that was screened last, in its order. */
@@ -123,15 +175,47 @@ export class Pins {
         { server: this.#server, path: "tool" },
       );
     }
-    await this.#pin(found.tool.name, { fingerprint, definition: pinnedOf(found.tool) });
+    const pin = { fingerprint, definition: pinnedOf(found.tool) };
+    await this.#pin(found.tool.name, pin);
+    this.#known.set(found.tool.name, pin);
   }
 
   async #screen(
     tools: readonly PoolTool[],
     onWithheld: (tools: readonly WithheldTool[]) => void,
   ): Promise<readonly PoolTool[]> {
-    const verdicts = await Promise.all(tools.map((tool) => this.#judge(tool)));
-    const withheld = verdicts.filter((verdict) => verdict !== undefined);
+    const turns = new Turns();
+    const judged: Promise<WithheldTool | typeof UNPINNABLE | undefined>[] = [];
+    const after = new Map<string, Pin>();
+    for (const tool of tools) {
+      this.#closed.signal.throwIfAborted();
+      const definition = pinnedOf(tool.tool);
+      const bytes = weigh(definition, MAX_DEFINITION_BYTES);
+      const verdict =
+        bytes > MAX_DEFINITION_BYTES
+          ? Promise.resolve(UNPINNABLE)
+          : this.#judge(tool, definition, after);
+      // The first to fail is reported below, by Promise.all.
+      verdict.catch(() => {});
+      judged.push(verdict);
+      // Keys are put in order, written as JSON, hashed, and perhaps compared.
+      if (turns.spend(4 * bytes)) await turns.next();
+    }
+    const verdicts = await Promise.all(judged).catch((error: unknown) => {
+      // The store failed for some: what it said of the others counts.
+      for (const [name, pin] of after) {
+        if (!this.#known.has(name)) this.#gone.set(name, pin, weigh(pin.definition));
+      }
+      throw error;
+    });
+    this.#keep(after);
+    const unpinnable = verdicts.filter((verdict) => verdict === UNPINNABLE).length;
+    if (unpinnable > 0) {
+      this.#onWarning(
+        `${unpinnable} tools are not shown, because they cannot be pinned: a definition may take ${MAX_DEFINITION_BYTES} bytes, and ${this.#maxNewPins} tools may be new since this server was added; remove the server and add it again if it is right`,
+      );
+    }
+    const withheld = verdicts.filter((verdict) => typeof verdict === "object");
     const known = new Set(this.#withheld.map(({ fingerprint }) => fingerprint));
     const news = withheld.filter(({ fingerprint }) => !known.has(fingerprint));
     this.#withheld = Object.freeze(withheld);
@@ -139,10 +223,23 @@ export class Pins {
     return tools.filter((_tool, index) => verdicts[index] === undefined);
   }
 
-  async #judge({ name, tool }: PoolTool): Promise<WithheldTool | undefined> {
-    const definition = pinnedOf(tool);
+  /** The pins of the tools that are listed now, and those of a bounded number of others. */
+  #keep(after: Map<string, Pin>): void {
+    for (const [name, pin] of this.#known) {
+      if (!after.has(name)) this.#gone.set(name, pin, weigh(pin.definition));
+    }
+    for (const name of after.keys()) this.#gone.delete(name);
+    this.#known = after;
+  }
+
+  /** `undefined`: the tool is shown. Its pin is put into `after`. */
+  async #judge(
+    { name, tool }: PoolTool,
+    definition: PinnedDefinition,
+    after: Map<string, Pin>,
+  ): Promise<WithheldTool | typeof UNPINNABLE | undefined> {
     const fingerprint = fingerprintOf(definition);
-    let pin = this.#known.get(tool.name);
+    let pin = this.#known.get(tool.name) ?? this.#gone.get(tool.name);
     // Somebody else may have accepted it meanwhile.
     if (pin?.fingerprint !== fingerprint) {
       const known = pin;
@@ -154,12 +251,15 @@ export class Pins {
       pin ??= known;
     }
     if (pin === undefined) {
-      await this.#pin(tool.name, { fingerprint, definition });
-      return undefined;
+      if (this.#newPins >= this.#maxNewPins || this.#newChars >= MAX_NEW_CHARS) return UNPINNABLE;
+      this.#newPins += 1;
+      pin = { fingerprint, definition };
+      this.#newChars += await this.#pin(tool.name, pin);
     }
-    this.#known.set(tool.name, pin);
+    after.set(tool.name, pin);
     if (pin.fingerprint === fingerprint) return undefined;
-    const differences = diff(bare(pin.definition), bare(definition)).map(toChange);
+    const all = diff(bare(pin.definition), bare(definition));
+    const differences = all.slice(0, MAX_DIFFERENCES).map(toChange);
     return Object.freeze({
       name,
       server: this.#server,
@@ -186,25 +286,38 @@ export class Pins {
     );
   }
 
-  async #pin(tool: string, pin: Pin): Promise<void> {
-    const write = (): Promise<unknown> =>
-      this.#ask("written", () => this.#store.set(this.#keyOf(tool), JSON.stringify(pin)));
+  /** Gives how many characters were written. */
+  async #pin(tool: string, pin: Pin): Promise<number> {
+    const key = this.#keyOf(tool);
+    const text = JSON.stringify(pin);
+    const write = (): Promise<unknown> => this.#ask("written", () => this.#store.set(key, text));
     const written = (writing.get(this.#store) ?? Promise.resolve()).then(write);
     writing.set(
       this.#store,
       written.catch(() => {}),
     );
     await written;
-    this.#known.set(tool, pin);
+    return key.length + text.length;
   }
 
   async #ask<T>(what: string, work: () => T | Promise<T>): Promise<T> {
+    const { signal } = this.#closed;
+    signal.throwIfAborted();
     try {
+      if (this.#clock.now() < this.#restsUntil) {
+        throw new Error(`it gave no answer a moment ago, and is asked again in ${REST_MS} ms`);
+      }
       const outcome = work();
-      if (!(outcome instanceof Promise)) return await outcome;
-      const onLimit = (): Error => new Error(`no answer within ${PATIENCE_MS} ms`);
-      return await withLimit({ clock: this.#clock, limitMs: PATIENCE_MS, onLimit }, () => outcome);
+      const isLater = typeof (outcome as Partial<PromiseLike<T>> | null | undefined)?.then;
+      if (isLater !== "function") return await outcome;
+      const onLimit = (): Error => {
+        this.#restsUntil = this.#clock.now() + REST_MS;
+        return new Error(`no answer within ${PATIENCE_MS} ms`);
+      };
+      const limits = { clock: this.#clock, limitMs: PATIENCE_MS, onLimit, signal };
+      return await withLimit(limits, () => Promise.resolve(outcome));
     } catch (cause) {
+      signal.throwIfAborted();
       throw this.#failure(`could not be ${what}`, cause);
     }
   }

@@ -133,6 +133,11 @@ export class ResponseCache {
     this.#sweep.list(server.name, keys, method);
   }
 
+  /** The store is neither asked nor waited for any more. */
+  close(): void {
+    this.store.close();
+  }
+
   async #find(server: CachedServer, place: CachePlace): Promise<CacheEntry | false> {
     return parseEntry(await this.store.get(server.name, place.key), place) ?? false;
   }

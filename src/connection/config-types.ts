@@ -46,6 +46,17 @@ export interface Limits {
   tools: number;
   /** Pages of one list. Default 200. */
   pages: number;
+  /**
+   * Items of one list, over all its pages, shown or not; what is beyond is left out, with a warning. Raise it for a
+   * server with more resources than that. Default 100,000.
+   */
+  listItems: number;
+  /**
+   * What the items of one list may take in memory, over all its pages, bytes, estimated: one and a half to three times
+   * their JSON. A list with more fails with `LIMIT_EXCEEDED`, and the tools that were shown before stay. Raise it for a
+   * server with thousands of very large definitions. Default 64 MiB.
+   */
+  listBytes: number;
 }
 
 export interface ReconnectOptions {

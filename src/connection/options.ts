@@ -62,6 +62,8 @@ export const DEFAULT_LIMITS: Readonly<Limits> = Object.freeze({
   stderrBytes: 64 * 1024,
   tools: 5_000,
   pages: 200,
+  listItems: 100_000,
+  listBytes: 64 * 1024 * 1024,
 });
 
 export const DEFAULT_RECONNECT: Readonly<ReconnectOptions> = Object.freeze({

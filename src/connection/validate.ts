@@ -34,6 +34,8 @@ const connectionEntries = {
       stderrBytes: v.optional(count),
       tools: v.optional(count),
       pages: v.optional(count),
+      listItems: v.optional(count),
+      listBytes: v.optional(count),
     }),
   ),
   timeouts: v.optional(

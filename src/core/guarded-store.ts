@@ -17,6 +17,7 @@ export class GuardedStore {
   readonly #clock: Clock;
   readonly #onWarning: (server: string, message: string, cause: unknown) => void;
   readonly #warned: Set<Operation> = new Set();
+  readonly #closed: AbortController = new AbortController();
   #restsUntil = -Infinity;
 
   /** `onWarning` is called once for each of get, set and delete, with the server that was asked for at the time. */
@@ -28,6 +29,11 @@ export class GuardedStore {
     this.#store = store;
     this.#clock = clock;
     this.#onWarning = onWarning;
+  }
+
+  /** The store is neither asked nor waited for any more: from now on it is empty. */
+  close(): void {
+    this.#closed.abort(new Error("the pool was closed"));
   }
 
   /** `undefined` also if the store failed, or gave what is no string. */
@@ -56,12 +62,13 @@ export class GuardedStore {
     operation: Operation,
     work: () => Promise<unknown>,
   ): Promise<boolean> {
-    if (this.#clock.now() < this.#restsUntil) return false;
+    const { signal } = this.#closed;
+    if (signal.aborted || this.#clock.now() < this.#restsUntil) return false;
     try {
       await work();
       return true;
     } catch (cause) {
-      if (!this.#warned.has(operation)) {
+      if (!signal.aborted && !this.#warned.has(operation)) {
         this.#warned.add(operation);
         this.#onWarning(
           server,
@@ -80,7 +87,8 @@ export class GuardedStore {
       this.#restsUntil = this.#clock.now() + REST_MS;
       return new Error(`cacheStore.${operation} gave no answer within ${PATIENCE_MS} ms`);
     };
-    return withLimit({ clock: this.#clock, limitMs: PATIENCE_MS, onLimit }, () =>
+    const { signal } = this.#closed;
+    return withLimit({ clock: this.#clock, limitMs: PATIENCE_MS, onLimit, signal }, () =>
       Promise.resolve(outcome),
     );
   }

@@ -58,6 +58,8 @@ export type QuirkCode =
   | "tool-listed-twice"
   | "tool-without-name"
   | "tool-without-schema"
+  | "name-too-long"
+  | "list-too-long"
   | "resource-incomplete"
   | "template-incomplete"
   | "prompt-incomplete"
@@ -257,6 +259,15 @@ export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
   "tool-without-schema": {
     server: "lists a tool whose input it does not describe",
     pool: "shows a tool without a schema as taking any object",
+  },
+  "name-too-long": {
+    server:
+      "lists items with names of more than a thousand characters, or longer URIs than anything takes",
+    pool: "leaves them out and shows the others",
+  },
+  "list-too-long": {
+    server: "lists more than anybody can use",
+    pool: "takes as much as its limits allow, and leaves out the rest",
   },
   "resource-incomplete": {
     server: "lists resources without a URI or a name",

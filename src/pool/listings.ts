@@ -2,6 +2,7 @@
 
 import { isHashed, splitToolName, toPoolName } from "../catalog/names.ts";
 import type { CachedCallOptions } from "../catalog/pages.ts";
+import { MAX_ITEM_NAME_CHARS } from "../catalog/pool-tool.ts";
 import type {
   PoolPrompt,
   PoolResource,
@@ -9,6 +10,7 @@ import type {
   PoolTool,
 } from "../catalog/pool-tool.ts";
 import type { CallOptions } from "../connection/call.ts";
+import { BoundedMap } from "../core/bounded-map.ts";
 import { McpConfigError } from "../core/errors.ts";
 import type { QuirkCode } from "../jsonrpc/quirk-table.ts";
 import type { Prompt, Resource, ResourceTemplate } from "../spec/types.ts";
@@ -18,13 +20,20 @@ import type { Members } from "./members.ts";
 /** How long a listing over all servers waits for one that is being reconnected, milliseconds. */
 const AWAY_MS = 500;
 
+/** Of one server: beyond them the list is asked for again when one is needed. */
+const MAX_PROMPT_NAMES = 10_000;
+const MAX_PROMPT_NAME_CHARS = 1024 * 1024;
+
+/** The longest URI of a resource, characters: `data:` URIs are long, and this is far beyond what servers take. */
+const MAX_URI_CHARS = 64 * 1024;
+
 type OnWarning = (server: string, message: string, cause: unknown) => void;
 
 export class Listings {
   readonly #members: Members;
   readonly #onWarning: OnWarning;
-  /** Prompts whose own name cannot be read off their name in the pool. */
-  readonly #promptNames: Map<string, string> = new Map();
+  /** By server: prompts whose own name cannot be read off their name in the pool. */
+  readonly #promptNames: WeakMap<Member, BoundedMap<string>> = new WeakMap();
 
   constructor(members: Members, onWarning: OnWarning) {
     this.#members = members;
@@ -66,7 +75,8 @@ export class Listings {
       const items = await listed<Prompt>(member, "prompts/list", name, options);
       return this.#usable(member, "prompt-incomplete", items, ["name"]).map((prompt) => {
         const poolName = toPoolName(member.name, prompt.name);
-        if (isHashed(poolName)) this.#promptNames.set(poolName, prompt.name);
+        if (isHashed(poolName))
+          this.#namesOf(member).set(poolName, prompt.name, prompt.name.length);
         const description = typeof prompt.description === "string" ? prompt.description : "";
         return { name: poolName, description, server: member.name, prompt };
       });
@@ -87,11 +97,21 @@ export class Listings {
     }
     const member = this.#members.get(parts.server);
     if (!isHashed(name)) return { member, prompt: parts.tool };
+    const known = this.#namesOf(member).get(name);
+    if (known !== undefined) return { member, prompt: known };
     // The caller's id is for the request it asked for.
-    if (!this.#promptNames.has(name)) {
-      await this.prompts(member.name, { ...options, requestId: undefined });
+    const prompts = await this.prompts(member.name, { ...options, requestId: undefined });
+    const found = prompts.find((prompt) => prompt.name === name);
+    return { member, prompt: found?.prompt.name ?? parts.tool };
+  }
+
+  #namesOf(member: Member): BoundedMap<string> {
+    let names = this.#promptNames.get(member);
+    if (names === undefined) {
+      names = new BoundedMap(MAX_PROMPT_NAMES, MAX_PROMPT_NAME_CHARS);
+      this.#promptNames.set(member, names);
     }
-    return { member, prompt: this.#promptNames.get(name) ?? parts.tool };
+    return names;
   }
 
   /** What lacks what it must have is left out and reported; the rest is not affected. */
@@ -101,9 +121,16 @@ export class Listings {
     items: readonly T[],
     required: readonly (keyof T)[],
   ): T[] {
-    const usable = items.filter((item) => required.every((key) => typeof item?.[key] === "string"));
-    const leftOut = items.length - usable.length;
-    if (leftOut > 0) member.connection.quirks.note(quirk, `${leftOut} of ${items.length}`);
+    const { quirks } = member.connection;
+    const whole = items.filter((item) => required.every((key) => typeof item?.[key] === "string"));
+    const leftOut = items.length - whole.length;
+    if (leftOut > 0) quirks.note(quirk, `${leftOut} of ${items.length}`);
+    // The first is what the item is known by.
+    const [key] = required;
+    const most = key === "name" ? MAX_ITEM_NAME_CHARS : MAX_URI_CHARS;
+    const usable = whole.filter((item) => key === undefined || String(item[key]).length <= most);
+    const tooLong = whole.length - usable.length;
+    if (tooLong > 0) quirks.note("name-too-long", `${tooLong} of ${items.length}`);
     return usable;
   }
 

@@ -5,7 +5,7 @@ import { Coalesced } from "../catalog/coalesce.ts";
 import { Pins } from "../catalog/pins.ts";
 import type { PinStore, WithheldTool } from "../catalog/pins.ts";
 import type { CachedCallOptions, CachedSource } from "../catalog/pages.ts";
-import { toPoolTools } from "../catalog/pool-tool.ts";
+import { ToolFilter, ToolScreen, unlistedPoolTool } from "../catalog/pool-tool.ts";
 import type { PoolTool } from "../catalog/pool-tool.ts";
 import type { ResponseCache } from "../catalog/response-cache.ts";
 import type { CallOptions } from "../connection/call.ts";
@@ -25,6 +25,7 @@ import type { QuirkCode } from "../jsonrpc/quirk-table.ts";
 import type { Tool } from "../spec/types.ts";
 import type { PoolEvent, PoolEvents } from "./events.ts";
 import { LaterLooks } from "./later-looks.ts";
+import { Notices } from "./notices.ts";
 import { OfferedLists } from "./offered-lists.ts";
 import type { ServerStatus } from "./status.ts";
 
@@ -54,6 +55,8 @@ export class Member implements CachedSource {
   readonly #onRemoved: MemberDependencies["onRemoved"];
   readonly #refreshing: Coalesced<void>;
   readonly #pins: Pins | undefined;
+  readonly #filter: ToolFilter;
+  readonly #notices: Notices;
   /** Absent with `strict`. */
   readonly #looks: LaterLooks | undefined;
   /** With pins: as the server listed them last, withheld ones included. */
@@ -74,31 +77,49 @@ export class Member implements CachedSource {
     this.#emit = dependencies.emit;
     this.#onRemoved = dependencies.onRemoved;
     const { pinStore } = dependencies;
-    this.#pins = pinStore && new Pins(name, pinStore, dependencies.clock);
+    const { clock } = dependencies;
+    const onWarning = (message: string): void => this.warn(message);
+    this.#pins =
+      pinStore &&
+      new Pins({ server: name, store: pinStore, clock, maxTools: server.limits.tools, onWarning });
+    this.#filter = new ToolFilter(server.tools);
     // The pool's own picture is never an old one: it is drawn when there is reason to think that it changed.
     this.#refreshing = new Coalesced(() => this.#fetchTools({ cache: "reload" }).then(() => {}));
+    this.#notices = new Notices({
+      clock,
+      refreshTools: () => this.#refreshQuietly(),
+      onListChanged: (kind) => this.#emit(`${kind}.changed`, { server: name }),
+      onResourceUpdated: (uri) => dependencies.onResourceUpdated(name, uri),
+    });
     this.connection = new Connection(server, dependencies, {
       onState: (next, previous, error) => this.#onState(next, previous, error),
       onSession: (renewed) => this.#onSession(renewed),
       onListChanged: (kind) => {
+        // Once removed it is heard no more: its name may be another server's.
+        if (this.#isClosed) return;
         this.cache.listChanged(server, kind);
         this.#reconsider(kind);
-        if (kind === "tools") this.#refreshQuietly();
-        else this.#emit(`${kind}.changed`, { server: name });
+        this.#notices.listChanged(kind);
       },
       onResourceUpdated: (uri) => {
+        if (this.#isClosed) return;
         this.cache.resourceUpdated(server, uri);
-        dependencies.onResourceUpdated(name, uri);
+        this.#notices.resourceUpdated(uri);
       },
       onMissed: () => this.cache.missed(server),
-      onLog: ({ level, logger, data }) => this.#emit("log", { server: name, level, logger, data }),
+      onLog: ({ level, logger, data }) => {
+        if (!this.#isClosed) this.#emit("log", { server: name, level, logger, data });
+      },
       onWarning: (message, cause, code) => this.warn(message, cause, code),
-      onCircuitOpened: (error, forMs) =>
-        this.#emit("server.circuit-opened", { server: name, error, forMs }),
+      onCircuitOpened: (error, forMs) => {
+        if (this.#isClosed) return;
+        this.#emit("server.circuit-opened", { server: name, error, forMs });
+      },
       onCircuitClosed: () => {
+        if (this.#isClosed) return;
         this.#emit("server.circuit-closed", { server: name });
         // A change that was reported meanwhile could not be asked about.
-        this.#refreshQuietly();
+        this.#notices.listChanged("tools");
       },
     });
     if (server.strict) return;
@@ -159,9 +180,7 @@ export class Member implements CachedSource {
   unlistedTool(original: string): PoolTool | undefined {
     // With pins only definitions are accepted, and here is none.
     if (this.#pins !== undefined || !this.lists.isMissing("tools/list")) return undefined;
-    const tool: Tool = { name: original, inputSchema: { type: "object" } };
-    const rules = { ...this.server.tools, maxCount: 1 };
-    return toPoolTools(this.name, [tool], rules, this.connection.quirks, () => {})[0];
+    return unlistedPoolTool(this.name, original, this.#filter, this.connection.quirks);
   }
 
   /** From the server, or as it last said, if that still holds by its own word; the catalogue follows. */
@@ -189,10 +208,17 @@ export class Member implements CachedSource {
     await this.#showListed(this.#pins);
   }
 
+  /** It was taken out of the pool: its name may be another server's. */
+  get isRemoved(): boolean {
+    return this.#isClosed;
+  }
+
   /** Its tools are gone at once; its calls in flight have `drainMs`. */
   async close(drainMs: number): Promise<void> {
     this.#isClosed = true;
     this.#looks?.stop();
+    this.#notices.stop();
+    this.#pins?.close();
     const difference = this.#catalog.removeServer(this.name);
     if (difference !== undefined) this.#emit("tools.changed", { server: this.name, ...difference });
     await this.connection.close(drainMs);
@@ -260,7 +286,7 @@ export class Member implements CachedSource {
     if (renewed) {
       this.cache.missed(this.server);
       this.#emit("server.reconnected", { server: this.name, reason: "session-lost" });
-      return this.#refreshQuietly();
+      return void this.#refreshQuietly();
     }
     void this.#load();
   }
@@ -317,8 +343,8 @@ export class Member implements CachedSource {
     }
   }
 
-  #refreshQuietly(): void {
-    this.#refreshing.run().catch((cause: unknown) => this.#onUnlisted(cause, false));
+  #refreshQuietly(): Promise<void> {
+    return this.#refreshing.run().catch((cause: unknown) => this.#onUnlisted(cause, false));
   }
 
   #onUnlisted(cause: unknown, isQuiet: boolean): void {
@@ -331,14 +357,23 @@ export class Member implements CachedSource {
     const { capabilities } = await this.connection.ready(options);
     const asked = this.#looks?.onAsk() ?? 0;
     const isDeclared = capabilities.tools !== undefined;
-    const listed = isDeclared
-      ? await this.lists.declared<Tool>("tools/list", options)
-      : await this.lists.undeclared<Tool>("tools/list", options);
-    this.#looks?.onListed(asked, listed.length, isDeclared);
-    const { tools, limits } = this.server;
-    const rules = { ...tools, maxCount: limits.tools };
     const { quirks } = this.connection;
-    const shown = toPoolTools(this.name, listed, rules, quirks, (message) => this.warn(message));
+    const screenOf = (): ToolScreen =>
+      new ToolScreen({
+        server: this.name,
+        filter: this.#filter,
+        maxCount: this.server.limits.tools,
+        quirks,
+        onWarning: (message) => this.warn(message),
+      });
+    let screen = screenOf();
+    // A list that is walked once more is screened anew.
+    const reader = (): ToolScreen => (screen = screenOf());
+    const listed = isDeclared
+      ? await this.lists.declared<Tool>("tools/list", options, reader)
+      : await this.lists.undeclared<Tool>("tools/list", options, reader);
+    this.#looks?.onListed(asked, screen.seenCount, isDeclared);
+    const shown = await screen.shown(listed);
     // Without pins in the same turn: the catalogue is up to date when the answer is there.
     if (this.#pins === undefined) this.#setTools(shown);
     else {

@@ -13,6 +13,9 @@ import type { MemberDependencies } from "./member.ts";
 
 const MAX_NAMES_SHOWN = 20;
 
+/** A longer name is like none: those of servers have at most 32 characters. */
+const MAX_COMPARED_CHARS = 64;
+
 /** Closings that begin in one turn of the event loop: the answers to the first are read before the last begin. */
 const CLOSED_PER_TURN = 64;
 
@@ -110,12 +113,14 @@ export class Members {
   }
 
   async closeAll(drainMs: number): Promise<void> {
+    const caches = new Set(this.all.map((member) => member.cache));
     // Those that are leaving already, too: they have no more time than the others.
     for (const [index, member] of [...this.all, ...this.#leaving].entries()) {
       if (index > 0 && index % CLOSED_PER_TURN === 0) await new Promise(setImmediate);
       this.#removing.add(member.close(drainMs));
     }
     await this.#removing.settled();
+    for (const cache of caches) cache.close();
   }
 
   find(name: string): Member | undefined {
@@ -138,7 +143,8 @@ export class Members {
   #notFound(name: unknown): McpConfigError {
     const names = [...this.#byName.keys()];
     const shown = typeof name === "string" ? JSON.stringify(excerpt(name, 64)) : typeof name;
-    const near = typeof name === "string" && names.length > 0 ? closest(name, names) : undefined;
+    const isComparable = typeof name === "string" && name.length <= MAX_COMPARED_CHARS;
+    const near = isComparable && names.length > 0 ? closest(name, names) : undefined;
     const hint = near === undefined ? "" : `did you mean "${near}"? `;
     return new McpConfigError(
       `no server ${shown} in the pool; ${hint}The servers are ${this.names}`,

@@ -1,6 +1,7 @@
 // The lists of one server: those that it declared, and those that it may have although it did not say so.
 
 import type { CacheableMethod } from "../catalog/cache-entry.ts";
+import type { ListReader } from "../catalog/gathered-items.ts";
 import { listAll } from "../catalog/pages.ts";
 import type { CachedCallOptions, CachedSource } from "../catalog/pages.ts";
 import { McpClosedError, McpResponseError, McpTimeoutError } from "../core/errors.ts";
@@ -53,9 +54,13 @@ export class OfferedLists {
   }
 
   /** A list that the server declared. */
-  async declared<T>(method: ListMethod, options: CachedCallOptions): Promise<T[]> {
+  async declared<T>(
+    method: ListMethod,
+    options: CachedCallOptions,
+    reader?: () => ListReader,
+  ): Promise<T[]> {
     try {
-      const items = await listAll<T>(this.#source, method, KEYS[method], options);
+      const items = await listAll<T>(this.#source, method, KEYS[method], options, reader);
       this.#missing.delete(method);
       return items;
     } catch (error) {
@@ -68,20 +73,25 @@ export class OfferedLists {
   }
 
   /** A list that the server did not declare: empty if it does not come, and then not asked for again. */
-  async undeclared<T>(method: ListMethod, options: CachedCallOptions): Promise<T[]> {
+  async undeclared<T>(
+    method: ListMethod,
+    options: CachedCallOptions,
+    reader?: () => ListReader,
+  ): Promise<T[]> {
     const { connection } = this.#source;
     const { quirks, server } = connection;
     if (quirks.strict || this.#refused.has(method)) return [];
     const { timeoutMs = server.timeouts.timeoutMs } = options;
     const { totalTimeoutMs = server.timeouts.totalTimeoutMs } = options;
     try {
-      const items = await listAll<T>(this.#source, method, KEYS[method], {
+      const limited: CachedCallOptions = {
         ...options,
         timeoutMs: Math.min(timeoutMs, UNDECLARED_MS),
         totalTimeoutMs: Math.min(totalTimeoutMs, UNDECLARED_MS),
         // A process may end on a request that it does not expect.
         replay: "never",
-      });
+      };
+      const items = await listAll<T>(this.#source, method, KEYS[method], limited, reader);
       if (items.length > 0) {
         quirks.repair("undeclared-capability", method);
         this.#offered.add(method);

@@ -15,7 +15,7 @@ import { ConnectGate } from "../connection/connect-gate.ts";
 import { Interceptors, type Interceptor } from "../connection/interceptors.ts";
 import type { HttpServerConfig, ServerConfig, ServerOptions } from "../connection/config-types.ts";
 import { McpClosedError } from "../core/errors.ts";
-import { Emitter, type Listener } from "../core/emitter.ts";
+import type { Listener } from "../core/emitter.ts";
 import { SleepWatch } from "../core/sleep-watch.ts";
 import type {
   CallToolResult,
@@ -50,6 +50,7 @@ import { Handlers } from "./handlers.ts";
 import { Listings } from "./listings.ts";
 import { Members } from "./members.ts";
 import { resolvePoolOptions, type PoolOptions, type ResolvedPoolOptions } from "./options.ts";
+import { PoolEmitter } from "./pool-emitter.ts";
 import type { ServerStatus } from "./status.ts";
 import { Subscriptions } from "./subscriptions.ts";
 import type { ResourceListener, ResourceSubscription } from "./subscriptions.ts";
@@ -70,7 +71,7 @@ import type { ToolTask } from "./tool-task.ts";
  */
 export class McpClientPool implements AsyncDisposable {
   readonly #options: ResolvedPoolOptions;
-  readonly #emitter: Emitter<PoolEvents>;
+  readonly #emitter: PoolEmitter;
   readonly #catalog: Catalog = new Catalog();
   readonly #members: Members;
   readonly #listings: Listings;
@@ -85,12 +86,12 @@ export class McpClientPool implements AsyncDisposable {
   constructor(options: PoolOptions = {}) {
     this.#options = resolvePoolOptions(options);
     const { clock, cacheStore, clientInfo, pin: pinStore } = this.#options;
-    const onWarning = this.#warn.bind(this);
+    this.#emitter = new PoolEmitter(clock);
+    // Of a server, if the pool has one of that name: its secrets are masked.
+    const onWarning: PoolEmitter["warn"] = (server, message, cause) => {
+      if (!this.#members.warn(server, message, cause)) this.#emitter.warn(server, message, cause);
+    };
     this.#handlers = new Handlers(this.#options, onWarning);
-    this.#emitter = new Emitter((cause, event) => {
-      // A `warning` listener that throws cannot be told of by a warning.
-      if (event !== "warning") this.#warn(undefined, `a listener of "${event}" threw`, cause);
-    });
     const cache = new ResponseCache({ store: cacheStore, clock, onWarning });
     const interceptors = this.#interceptors;
     const sleepWatch = new SleepWatch(clock);
@@ -166,7 +167,9 @@ export class McpClientPool implements AsyncDisposable {
   closeAll(options: { drainMs?: number } = {}): Promise<void> {
     const drainMs = toDrainMs(options?.drainMs);
     // Closed first, and then closing: a listener that hears of it cannot add anything any more.
-    this.#closing ??= Promise.resolve().then(() => this.#members.closeAll(drainMs));
+    this.#closing ??= Promise.resolve()
+      .then(() => this.#members.closeAll(drainMs))
+      .finally(() => this.#emitter.close());
     return this.#closing;
   }
 
@@ -392,9 +395,5 @@ export class McpClientPool implements AsyncDisposable {
   #emit<K extends PoolEvent>(event: K, payload: PoolEvents[K]): void {
     if (event === "log") this.#handlers.log(payload as PoolEvents["log"]);
     this.#emitter.emit(event, payload);
-  }
-  #warn(server: string | undefined, message: string, cause: unknown): void {
-    if (this.#members.warn(server, message, cause)) return;
-    this.#emitter.emit("warning", { server, message, cause, code: undefined });
   }
 }

@@ -52,7 +52,9 @@ export class Subscriptions {
 
   deliver(server: string, uri: string): void {
     for (const entry of [...this.#entries]) {
-      if (entry.member.name !== server || !isWithin(uri, entry.uri)) continue;
+      const { member } = entry;
+      // One that was removed hears nothing of a new server with its name.
+      if (member.name !== server || member.isRemoved || !isWithin(uri, entry.uri)) continue;
       callUser(
         () => entry.listener({ server, uri }),
         (cause) => entry.member.warn(`a listener of ${entry.uri} threw`, cause),

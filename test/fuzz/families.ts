@@ -3,7 +3,10 @@
 import { existsSync } from "node:fs";
 
 /** By name; the sentence is printed by `--help`. */
-export const FAMILIES: Readonly<Record<string, string>> = {};
+export const FAMILIES: Readonly<Record<string, string>> = {
+  caches: "cached answers of many users and tenants in a store that may do anything",
+  lists: "lists that are endless, huge, doubled, renamed for ever, or changed after each look",
+};
 
 export function moduleOf(family: string): URL {
   return new URL(`families/${family}.ts`, import.meta.url);

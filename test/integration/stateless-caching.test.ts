@@ -477,7 +477,9 @@ function named(client: string): { headers: Record<string, string> } {
 describe("principals", () => {
   const personal: StatelessServerOptions = {
     ...CONTENT,
-    resources: { [URI]: { read: (_uri, { headers }) => `for ${String(headers["x-client"])}` } },
+    resources: {
+      [URI]: { read: (_uri, { headers }) => `for ${String(headers["authorization"])}` },
+    },
     ids: "not-outstanding",
   };
 
@@ -485,7 +487,7 @@ describe("principals", () => {
     const cacheStore = new Map<string, string>();
     const server = await serveStateless({ ...personal, caching: { [READ.method]: hint } });
     const join = (name: string): Promise<McpClientPool> =>
-      connectedTo(server, { ...named(name), listen: false }, { cacheStore });
+      connectedTo(server, { headers: { authorization: name }, listen: false }, { cacheStore });
     const read = async (pool: McpClientPool): Promise<string> =>
       JSON.stringify((await pool.readResource("s", URI)).contents);
     return { server, join, read, cacheStore };

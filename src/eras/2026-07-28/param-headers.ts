@@ -46,6 +46,18 @@ const NAMED: ReadonlySet<string> = new Set([
   "definitions",
 ]);
 
+/**
+ * Objects and arrays of one tool's schema that are searched. A schema of 200 kB has some ten thousand. The rest may hold
+ * an annotation too, so a tool with more is invalid.
+ */
+const MAX_PLACES = 100_000;
+
+/** Arguments of one tool that are mirrored: servers and proxies refuse a request with more headers. */
+const MAX_MIRRORED = 100;
+
+/** Properties on the way to all of them together: a few lines of a deep schema could name millions. */
+const MAX_STEPS = 4_096;
+
 /** How much of a server's own names stands in a message. */
 const MAX_SHOWN_CHARS = 120;
 
@@ -58,15 +70,25 @@ export function planParams(inputSchema: unknown): ParamPlan | { readonly invalid
   const params: MirroredParam[] = [];
   const taken = new Set<string>();
   const places: Place[] = [];
+  let steps = 0;
   if (isObject(inputSchema)) places.push(rootOf(inputSchema));
   // The list grows while it is read: no nesting can exhaust the stack.
   for (const place of places) {
     if (isAnnotated(place)) {
       const param = readAnnotation(place, taken);
       if ("invalid" in param) return param;
+      steps += param.path.length;
+      if (params.length >= MAX_MIRRORED || steps > MAX_STEPS) {
+        return {
+          invalid: `more than ${MAX_MIRRORED} properties have "${ANNOTATION}", or they are nested too deep`,
+        };
+      }
       params.push(param);
     }
     addInner(place, places);
+    if (places.length > MAX_PLACES) {
+      return { invalid: `the schema has more than ${MAX_PLACES} objects and arrays` };
+    }
   }
   return params.length === 0 ? EMPTY_PLAN : Object.freeze({ params: Object.freeze(params) });
 }

@@ -1,6 +1,7 @@
 // Which tools can be called over HTTP, and which of their arguments are mirrored into headers.
 // https://modelcontextprotocol.io/specification/2026-07-28/server/tools#x-mcp-header
 
+import { BoundedMap } from "../../core/bounded-map.ts";
 import { McpConfigError } from "../../core/errors.ts";
 import { excerpt } from "../../core/redact.ts";
 import type { HeaderList } from "../../jsonrpc/transport.ts";
@@ -9,8 +10,18 @@ import type { EraHost, EraRequest } from "../era.ts";
 import { EMPTY_PLAN, paramHeaders, planParams } from "./param-headers.ts";
 import type { ParamPlan } from "./param-headers.ts";
 
-/** Tools that are remembered; a server with more is served without what is beyond. */
+/**
+ * Tools that are remembered, those that were listed last, and the characters of what is remembered of them. A server
+ * with more is served without what is beyond.
+ */
 const MAX_REMEMBERED = 10_000;
+const MAX_REMEMBERED_CHARS = 4 * 1024 * 1024;
+
+/** Tools of one page whose reason is told; of the others their number is. */
+const MAX_TOLD = 5;
+
+/** Roughly what is remembered of a tool beside the texts, as characters. */
+const TOOL_CHARS = 100;
 
 const NO_HEADERS: HeaderList = [];
 
@@ -18,9 +29,9 @@ export class ToolHeaders {
   readonly #server: string;
   readonly #events: EraHost["events"];
   /** Only tools with annotations, as last listed (9.9, 10.10). */
-  readonly #plans: Map<string, ParamPlan> = new Map();
+  readonly #plans: BoundedMap<ParamPlan> = new BoundedMap(MAX_REMEMBERED, MAX_REMEMBERED_CHARS);
   /** Why a tool was left out, by its name. */
-  readonly #invalid: Map<string, string> = new Map();
+  readonly #invalid: BoundedMap<string> = new BoundedMap(MAX_REMEMBERED, MAX_REMEMBERED_CHARS);
   #wasListed = false;
 
   constructor({ server, events }: Pick<EraHost, "server" | "events">) {
@@ -33,7 +44,18 @@ export class ToolHeaders {
     const { tools } = page as { tools?: unknown };
     if (!Array.isArray(tools)) return page;
     this.#wasListed = true;
-    const valid = (tools as (Partial<Tool> | null)[]).filter((tool) => this.#learn(tool));
+    let newCount = 0;
+    const onInvalid = (message: string): void => {
+      if (newCount++ < MAX_TOLD) this.#events.onWarning(message);
+    };
+    const valid = (tools as (Partial<Tool> | null)[]).filter((tool, index) =>
+      index < MAX_REMEMBERED ? this.#learn(tool, onInvalid) : true,
+    );
+    if (newCount > MAX_TOLD) {
+      this.#events.onWarning(
+        `${newCount - MAX_TOLD} more tools are left out because of their "x-mcp-header"`,
+      );
+    }
     return valid.length === tools.length ? page : { ...page, tools: valid };
   }
 
@@ -45,7 +67,7 @@ export class ToolHeaders {
   of(call: EraRequest): HeaderList {
     if (call.method !== "tools/call") return NO_HEADERS;
     // Of most servers no tool has annotations.
-    if (this.#wasListed && this.#plans.size === 0 && this.#invalid.size === 0) return NO_HEADERS;
+    if (this.#wasListed && this.#plans.count === 0 && this.#invalid.count === 0) return NO_HEADERS;
     const { name, arguments: args } = (call.params ?? {}) as {
       name?: unknown;
       arguments?: unknown;
@@ -63,22 +85,31 @@ export class ToolHeaders {
   }
 
   /** False if it is left out. What is no tool at all is not ours to judge. */
-  #learn(tool: Partial<Tool> | null): boolean {
+  #learn(tool: Partial<Tool> | null, onInvalid: (message: string) => void): boolean {
     if (typeof tool?.name !== "string") return true;
     const { name } = tool;
     const plan = planParams(tool.inputSchema);
     if ("invalid" in plan) {
+      const { invalid } = plan;
       this.#plans.delete(name);
-      if (this.#invalid.get(name) === plan.invalid) return false;
-      if (this.#invalid.size < MAX_REMEMBERED) this.#invalid.set(name, plan.invalid);
-      this.#events.onWarning(`tool "${excerpt(name, 100)}" is left out: ${plan.invalid}`);
+      const isNew = this.#invalid.get(name) !== invalid;
+      this.#invalid.set(name, invalid, invalid.length + TOOL_CHARS);
+      // In the same words it was told of before.
+      if (isNew) onInvalid(`tool "${excerpt(name, 100)}" is left out: ${invalid}`);
       return false;
     }
     this.#invalid.delete(name);
     if (plan === EMPTY_PLAN) this.#plans.delete(name);
-    else if (this.#plans.size < MAX_REMEMBERED) this.#plans.set(name, plan);
+    else this.#plans.set(name, plan, sizeOf(plan));
     return true;
   }
+}
+
+function sizeOf({ params }: ParamPlan): number {
+  return params.reduce(
+    (sum, { header, path }) => sum + header.length + path.join().length + TOOL_CHARS,
+    TOOL_CHARS,
+  );
 }
 
 /** For a tool that another connection had listed. */

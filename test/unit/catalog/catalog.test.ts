@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 import { Catalog } from "../../../src/catalog/catalog.ts";
-import { toPoolTools } from "../../../src/catalog/pool-tool.ts";
+import { toPoolName } from "../../../src/catalog/names.ts";
+import { toPoolTool } from "../../../src/catalog/pool-tool.ts";
 import type { PoolTool } from "../../../src/catalog/pool-tool.ts";
 import type { Tool } from "../../../src/spec/types.ts";
 import { repairLog } from "../fakes.ts";
@@ -11,13 +12,9 @@ const tool = (name: string, extra: object = {}): Tool => ({
   ...extra,
 });
 const tools = (server: string, ...list: (string | Tool)[]): PoolTool[] =>
-  toPoolTools(
-    server,
-    list.map((one) => (typeof one === "string" ? tool(one) : one)),
-    { maxCount: 100 },
-    repairLog(),
-    () => {},
-  );
+  list
+    .map((one) => (typeof one === "string" ? tool(one) : one))
+    .map((one) => toPoolTool(server, toPoolName(server, one.name), one, repairLog()));
 const names = (list: readonly PoolTool[] | undefined): string[] | undefined =>
   list?.map((one) => one.name);
 
@@ -125,5 +122,16 @@ describe("finding", () => {
     expect(catalog.nearMatches("A__CREATE_ISSUE")[0]).toBe("a__create_issue");
     expect(catalog.nearMatches("b__create_issu").length).toBe(3);
     expect(catalog.nearMatches("quite_another_thing_altogether")).toEqual([]);
+  });
+
+  test("a name of any length is compared in no time", () => {
+    const many = Array.from({ length: 5_000 }, (_, index) => `${"n".repeat(900)}${index}`);
+    catalog.setTools("a", tools("a", ...many, "create_issue"));
+    const begun = performance.now();
+    expect(catalog.nearMatches(`a__${"n".repeat(100_000)}`)).toEqual([]);
+    expect(catalog.nearMatches("x".repeat(10_000_000))).toEqual([]);
+    // It took seven seconds, and much longer for the second.
+    expect(performance.now() - begun).toBeLessThan(3_000);
+    expect(catalog.nearMatches("a__create_isue")[0]).toBe("a__create_issue");
   });
 });

@@ -12,14 +12,23 @@ type Page = object | Error;
 /** A connection whose pages are given by cursor; `first` is the page without one. */
 function connectionOf(
   page: (cursor: unknown, request: number) => Page,
-  { pages = 200, strict = false, era = "session" } = {},
+  {
+    pages = 200,
+    listItems = 100_000,
+    listBytes = 64 * 1024 * 1024,
+    strict = false,
+    era = "session",
+  } = {},
 ) {
   const asked: unknown[] = [];
   const quirks = repairLog({ strict });
   const connection = {
     quirks,
     description: { era, protocolVersion: era === "session" ? "2025-11-25" : "2026-07-28" },
-    server: resolveServer("s", { url: "http://127.0.0.1/mcp", limits: { pages } }),
+    server: resolveServer("s", {
+      url: "http://127.0.0.1/mcp",
+      limits: { pages, listItems, listBytes },
+    }),
     async request(_method: string, params: { cursor?: unknown }): Promise<object> {
       asked.push("cursor" in params ? params.cursor : "first");
       const result = page(params.cursor, asked.length);
@@ -108,7 +117,8 @@ describe("walking (8.27)", () => {
   });
 
   test("a page of 200,000 items is no problem for the stack", async () => {
-    const { list } = connectionOf(() => ({ tools: Array.from({ length: 200_000 }, () => 0) }));
+    const page = { tools: Array.from({ length: 200_000 }, () => 0) };
+    const { list } = connectionOf(() => page, { listItems: 200_000 });
     expect(await list()).toHaveLength(200_000);
   });
 });
@@ -168,7 +178,7 @@ describe("guards (8.28, fault 58)", () => {
       request < count ? { tools: [request], nextCursor: String(request) } : { tools: [request] };
     expect(await connectionOf(pagesOf(5), { pages: 5 }).list()).toHaveLength(5);
     const { list, asked } = connectionOf(pagesOf(6), { pages: 5 });
-    const error = await rejection(list());
+    const error = (await rejection(list())) as Error;
     expect(error).toMatchObject({ code: "LIMIT_EXCEEDED" });
     expect((error as Error).message).toContain("limits.pages");
     expect(asked).toHaveLength(5);
@@ -276,5 +286,64 @@ describe("guards (8.28, fault 58)", () => {
     );
     expect(await rejection(lost.list())).toMatchObject({ code: "CONNECTION_LOST" });
     expect(lost.asked).toHaveLength(2);
+  });
+});
+
+describe("limits while a list is walked", () => {
+  const endless = (page: (n: number) => object[]) => (_cursor: unknown, request: number) => {
+    return { tools: page(request), nextCursor: `c${request}` };
+  };
+
+  test("items beyond limits.listItems are left out, and no further page is asked for", async () => {
+    const { list, asked, quirks } = connectionOf(
+      endless((n) => [{ name: `a${n}` }, { name: `b${n}` }, { name: `c${n}` }]),
+      { listItems: 7 },
+    );
+    expect(await list()).toHaveLength(7);
+    expect(asked).toHaveLength(3);
+    expect(quirks.counts).toEqual({ "list-too-long": 1 });
+    expect(quirks.warnings.join()).toMatch(/tools\/list.*limits\.listItems/);
+  });
+
+  test.each<[string, object]>([
+    ["text", { name: "n", description: "d".repeat(1_000) }],
+    ["objects that are empty", Array.from({ length: 40 }, () => ({}))],
+    ["long keys", { name: "n", ["k".repeat(1_000)]: 1 }],
+    ["nested objects", { name: "n", a: JSON.parse('{"a":'.repeat(40) + "1" + "}".repeat(40)) }],
+  ])("more than limits.listBytes of %s: refused at the page that is too much", async (_, item) => {
+    const { list, asked } = connectionOf(
+      endless(() => [item]),
+      { listBytes: 10_000, strict: true },
+    );
+    const error = (await rejection(list())) as Error;
+    expect(error).toMatchObject({ code: "LIMIT_EXCEEDED", server: "s", method: "tools/list" });
+    expect(error.message).toContain("limits.listBytes");
+    expect(asked.length).toBeGreaterThan(2);
+    expect(asked.length).toBeLessThan(20);
+  });
+
+  test("a cursor that is no cursor any more is not sent back", async () => {
+    const { list, asked } = connectionOf((_cursor, request) => {
+      return { tools: [], nextCursor: "x".repeat(request === 1 ? 65_536 : 65_537) };
+    });
+    const error = (await rejection(list())) as Error;
+    expect(error).toMatchObject({ code: "LIMIT_EXCEEDED" });
+    expect(error.message.length).toBeLessThan(300);
+    expect(asked).toHaveLength(2);
+  });
+
+  test("of a long page other work gets its turn", async () => {
+    const items = Array.from({ length: 20_000 }, (_, n) => ({ name: `t${n}` }));
+    const { list } = connectionOf(() => ({ tools: items }));
+    let turns = 0;
+    let isDone = false;
+    const count = (): void => {
+      turns += 1;
+      if (!isDone) setImmediate(count);
+    };
+    setImmediate(count);
+    expect(await list()).toHaveLength(20_000);
+    isDone = true;
+    expect(turns).toBeGreaterThan(30);
   });
 });

@@ -55,6 +55,8 @@ async function pinned(pin: PinStore = store, options: PoolOptions = {}): Promise
   pool.on("warning", (event) => void warnings.push(event));
   const change = async (...tools: readonly object[]): Promise<void> => {
     lists["s"] = tools;
+    // No faster than a server's changes are looked at.
+    clock.advance(1_000);
     fake.push({ jsonrpc: "2.0", method: "notifications/tools/list_changed" });
     await settled();
     await settled();
@@ -289,10 +291,51 @@ describe("hostile definitions", () => {
       { ...SEND, inputSchema: { items: deep } },
       { ...big, inputSchema: { type: "object", properties: { ...properties, p7: true } } },
     );
-    expect(pool.withheldTools.map(({ name }) => name)).toEqual(["s__send", "s__big"]);
+    // So much takes several turns of the event loop.
+    await expect
+      .poll(() => pool.withheldTools.map(({ name }) => name))
+      .toEqual(["s__send", "s__big"]);
     expect(pool.withheldTools[1]?.differences.map(({ path }) => path)).toEqual([
       "inputSchema.properties.p7",
     ]);
+  });
+
+  test("tools that are renamed for ever fill neither the memory nor the store", async () => {
+    const { pool, warnings, change } = await connectPinned();
+    const named = (round: number): object[] =>
+      Array.from({ length: 1_000 }, (_, index) => ({ ...READ, name: `t${round}-${index}` }));
+    for (let round = 0; round < 22; round++) {
+      await change(...named(round));
+      const isListed = round < 20;
+      const last = `s__t${isListed ? round : 19}-0`;
+      const see = (): string | undefined => {
+        clock.advance(1_000);
+        return shown(pool)[0];
+      };
+      if (isListed) await expect.poll(see).toBe(last);
+    }
+    await expect
+      .poll(() => warnings.map(({ message }) => message).join())
+      .toContain("are not shown");
+    expect(store.size).toBeLessThanOrEqual(20_000);
+    // The promise to the first ones holds.
+    await change(ROGUE, READ);
+    await expect
+      .poll(() => {
+        clock.advance(1_000);
+        return pool.withheldTools.map(({ name }) => name);
+      })
+      .toEqual(["s__send"]);
+    expect(shown(pool)).toEqual(["s__read"]);
+  });
+
+  test("a definition that is too large to be pinned is not shown, the others are", async () => {
+    const huge = { ...READ, name: "huge", description: "x".repeat(3_000_000) };
+    const large = { ...READ, name: "large", description: "x".repeat(200_000) };
+    lists["s"] = [huge, large, READ];
+    const { pool, warnings } = await connectPinned();
+    expect(shown(pool)).toEqual(["s__large", "s__read"]);
+    expect(warnings.map(({ message }) => message).join()).toContain("1 tools are not shown");
   });
 
   test("tools listed twice, without names, and hidden ones are pinned no more than they are shown", async () => {
@@ -511,6 +554,28 @@ describe("a store that is slow, fails or holds rubbish", () => {
     expect(failed["s"]).toMatchObject({ code: "INVALID_CONFIG", path: "pin", server: "s" });
     expect(failed["s"]?.message).toContain("pin:s:send");
     expect(shown(pool)).not.toContain("s__send");
+  });
+
+  test("it hangs: all tools wait together, and after closeAll nothing is waited for", async () => {
+    const odd = new OddStore();
+    let asked = 0;
+    odd.onGet = () => undefined;
+    odd.onSet = () => (asked++, new Promise(() => {}));
+    lists["s"] = Array.from({ length: 200 }, (_, index) => ({ ...READ, name: `t${index}` }));
+    const { pool } = await pinned(odd);
+    const connecting = pool.connect();
+    await settled();
+    // The first one waits for its time; the others are not given theirs.
+    await clock.run(6_000);
+    expect((await connecting).failed["s"]).toMatchObject({ path: "pin" });
+    expect(asked).toBe(1);
+    await clock.run(20_000);
+    const listing = rejection(pool.listTools("s"));
+    await settled();
+    expect(clock.holdingCount).toBeGreaterThan(0);
+    await pool.closeAll({ drainMs: 0 });
+    expect(clock.armedCount).toBe(0);
+    expect(await listing).toMatchObject({ code: "CLOSED" });
   });
 
   test("it fails while a tool changes: the changed one is not callable under its old definition", async () => {

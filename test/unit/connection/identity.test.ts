@@ -74,13 +74,34 @@ describe("as whom a server is asked", () => {
     ];
     const keys = configs.map((config) => keysOf({ url: URL_, ...config }));
     expect(new Set(keys.map((key) => key.private)).size).toBe(configs.length);
-    expect(new Set(keys.map((key) => key.public)).size).toBe(1);
     expect(keysOf({ url: URL_, headers: { "X-User": "1", Authorization: "Bearer one" } })).toEqual(
       keys[4],
     );
   });
 
-  test("over HTTP: a dispatcher may bring credentials of its own", () => {
+  test("over HTTP: credentials choose no server, every other header may", () => {
+    const publicOf = (headers: object): string => keysOf({ url: URL_, headers }).public;
+    const anyone = publicOf({});
+    expect(publicOf({ Authorization: "Bearer one" })).toBe(anyone);
+    expect(publicOf({ cookie: "a=1" })).toBe(anyone);
+    expect(publicOf({ "x-tenant": "one" })).not.toBe(anyone);
+    expect(publicOf({ "x-tenant": "one" })).not.toBe(publicOf({ "x-tenant": "two" }));
+    expect(publicOf({ host: "other" })).not.toBe(anyone);
+  });
+
+  test("over HTTP: the proxy that the environment names is a part of the way", () => {
+    vi.stubEnv("http_proxy", "");
+    vi.stubEnv("no_proxy", "");
+    onTestFinished(() => void vi.unstubAllEnvs());
+    const url = "http://server.example/mcp";
+    const direct = keysOf({ url });
+    vi.stubEnv("http_proxy", "http://one.example:3128");
+    const through = keysOf({ url });
+    expect(through.public).not.toBe(direct.public);
+    expect(through.private).not.toBe(direct.private);
+  });
+
+  test("over HTTP: a dispatcher decides where requests go, and may bring credentials of its own", () => {
     const one = new Agent();
     const two = new Agent();
     onTestFinished(async () => {
@@ -90,7 +111,7 @@ describe("as whom a server is asked", () => {
       keysOf(dispatcher === undefined ? { url: URL_ } : { url: URL_, dispatcher }),
     );
     expect(new Set(keys.map((key) => key.private)).size).toBe(3);
-    expect(new Set(keys.map((key) => key.public)).size).toBe(1);
+    expect(new Set(keys.map((key) => key.public)).size).toBe(3);
     expect(keysOf({ url: URL_, dispatcher: one })).toEqual(keys[0]);
   });
 
@@ -104,7 +125,7 @@ describe("as whom a server is asked", () => {
     ];
     const keys = configs.map((config) => keysOf({ command: "a", ...config }));
     expect(new Set(keys.map((key) => key.private)).size).toBe(configs.length);
-    expect(new Set(keys.map((key) => key.public)).size).toBe(1);
+    expect(new Set(keys.map((key) => key.public)).size).toBe(configs.length);
     expect(keysOf({ command: "a", env: { USER_ID: "1", TOKEN: "one" } })).toEqual(keys[4]);
   });
 });

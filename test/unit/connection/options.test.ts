@@ -48,6 +48,8 @@ describe("defaults", () => {
       stderrBytes: 65_536,
       tools: 5_000,
       pages: 200,
+      listItems: 100_000,
+      listBytes: 64 * 1024 * 1024,
     });
     expect(server.reconnect).toEqual({
       jitterMs: 100,

@@ -112,3 +112,24 @@ test("a store that answers at once costs no timer; one that answers later leaves
   expect(late.clock.armedCount).toBe(0);
   expect(await got).toBe("v");
 });
+
+describe("the end", () => {
+  test("what hangs is waited for no longer, nothing is asked, and nothing is armed", async () => {
+    let asked = 0;
+    const hang = (): Promise<never> => (asked++, new Promise(() => {}));
+    const { guarded, clock, warnings } = guard({ get: hang, set: hang, delete: hang });
+    const waiting = [
+      guarded.get("s", "k"),
+      guarded.set("s", "k", "v", 5),
+      guarded.delete("s", "k"),
+    ];
+    await settled();
+    expect(clock.holdingCount).toBe(3);
+    guarded.close();
+    expect(await Promise.all(waiting)).toEqual([undefined, false, false]);
+    expect(clock.armedCount).toBe(0);
+    expect(await guarded.get("s", "k")).toBeUndefined();
+    expect(asked).toBe(3);
+    expect(warnings).toEqual([]);
+  });
+});

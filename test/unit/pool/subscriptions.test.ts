@@ -107,6 +107,17 @@ describe("beginning and ending", () => {
     expect(listener).toHaveBeenCalledTimes(1);
   });
 
+  test("one whose server is being removed hears nothing of a new server with its name", async () => {
+    const old = memberOf("s");
+    const listener = vi.fn();
+    await subscriptions.add(old.member, "x:a", listener);
+    Object.assign(old.member, { isRemoved: true });
+    const other = vi.fn();
+    await subscriptions.add(memberOf("s").member, "x:a", other);
+    subscriptions.deliver("s", "x:a");
+    expect([listener.mock.calls.length, other.mock.calls.length]).toEqual([0, 1]);
+  });
+
   test("a removed server's subscriptions are over, a namesake's are not its own", async () => {
     const old = memberOf("s");
     const listener = vi.fn();

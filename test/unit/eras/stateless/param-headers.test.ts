@@ -312,6 +312,18 @@ describe("which definitions are valid", () => {
     },
   );
 
+  test("a schema that mirrors more than a request can carry is invalid, and soon found so", () => {
+    const properties = (count: number): object =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`p${n}`, marked(`H${n}`)]));
+    expect(planOf(root(properties(100))).params).toHaveLength(100);
+    expect(reasonOf(root(properties(101)))).toContain("more than 100 properties");
+    let deep = root(properties(90));
+    for (let level = 0; level < 100; level++) deep = root({ p: deep });
+    expect(reasonOf(deep)).toContain("nested too deep");
+    const broad = { anyOf: Array.from({ length: 100_001 }, () => ({})) };
+    expect(reasonOf(broad)).toContain("more than 100000 objects");
+  });
+
   test("10.3 the deepest schema that a message can hold is searched to its end", () => {
     const levels = MAX_DEPTH * 4;
     const nest = (around: (inner: object) => object, innermost: object): object => {

@@ -132,6 +132,8 @@ test("6.13: bash functions are dropped, the config wins, Windows names have no c
   });
   expect(childEnvironment({ PATH: "/mine" }, source, "linux")).toEqual({ PATH: "/mine" });
   expect(childEnvironment({ Path: "C:\\" }, source, "win32")).toEqual({
+    // So that no program of the current folder is taken for one of PATH.
+    NODEFAULTCURRENTDIRECTORYINEXEPATH: "1",
     APPDATA: "a",
     Path: "C:\\",
   });
