@@ -73,6 +73,7 @@ export class Call extends Applicant implements CallFrame {
   /** What the server has asked for so far, over all attempts. */
   continuation: Continuation | undefined;
   hasBegun = false;
+  wasRefused = false;
   readonly onContinued: (() => void) | undefined;
   /** Of its caller's promise, if it had to wait for a place. */
   resolve: ((result: object) => void) | undefined;
