@@ -17,7 +17,7 @@ import {
 import type { EraSession } from "../eras/era.ts";
 import { describeRequest } from "../jsonrpc/pending.ts";
 import type { Admission } from "./admission.ts";
-import { asMcpError } from "./attempt-error.ts";
+import { afterRefusal, asMcpError } from "./attempt-error.ts";
 import { Attempt } from "./attempt.ts";
 import type { Call, CallOwner } from "./call.ts";
 import type { Link } from "./link.ts";
@@ -343,13 +343,18 @@ export class CallRunner {
 
   /** The last attempt was not sent; what the caller must know is whether an earlier one may have run. */
   #unsent(call: Call, error: McpError, tally: Tally): McpError {
-    const mayHaveRun = tally.mayHaveRun || tally.refusals > 0 || call.wasRefused;
-    if (!mayHaveRun && !call.hasBegun) return error.forCall(call.method, "no");
-    if (error instanceof McpClosedError) {
-      return error.forCall(call.method, mayHaveRun ? "unknown" : "yes");
+    const { method } = call;
+    if (!tally.mayHaveRun && !call.hasBegun) {
+      const isRefused = tally.refusals > 0 || call.wasRefused;
+      return isRefused
+        ? afterRefusal(error).forCall(method, "unknown")
+        : error.forCall(method, "no");
     }
-    if (call.replayClass === "safe") return error.forCall(call.method, "unknown");
-    return this.#outcomeUnknown(call, error.forCall(call.method, "unknown"), tally);
+    if (error instanceof McpClosedError) {
+      return error.forCall(method, tally.mayHaveRun ? "unknown" : "yes");
+    }
+    if (call.replayClass === "safe") return error.forCall(method, "unknown");
+    return this.#outcomeUnknown(call, error.forCall(method, "unknown"), tally);
   }
 
   #outcomeUnknown(call: Call, cause: McpError, tally: Tally): McpOutcomeUnknownError {
