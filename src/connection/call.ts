@@ -20,7 +20,10 @@ export interface CallOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Sent as `_meta`; the protocol's own keys are added to it. */
   readonly meta?: { readonly [key: string]: unknown } | undefined;
-  /** JSON-RPC id of the first attempt; a replay gets another. Default: a counter. */
+  /**
+   * JSON-RPC id of the first attempt; a replay gets another. Default: a counter. One that is under way, or was given up
+   * without an answer, is refused: a late answer would end the wrong call.
+   */
   readonly requestId?: RequestId | undefined;
   /**
    * Whether it may run again if its answer is lost: `safe` (default) if that is harmless by the protocol or by
