@@ -5,6 +5,7 @@ import { callUser } from "../core/callback.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpConfigError, McpError, McpResponseError, McpTimeoutError } from "../core/errors.ts";
 import type { McpProtocolError } from "../core/errors.ts";
+import { textOf } from "../core/error-text.ts";
 import { excerpt } from "../core/redact.ts";
 import type { Progress } from "../spec/types.ts";
 import { Claims, MAX_COUNTED_ID } from "./claims.ts";
@@ -395,9 +396,9 @@ export class Peer implements TransportSink, PendingOwner {
   /** What JSON cannot say (a cycle, a BigInt) is the caller's mistake, and nothing was sent. */
   #unsendable(method: string, cause: unknown): McpError {
     const { server } = this.#options;
-    const { message } = cause as Error;
+    const text = textOf(cause);
     return new McpConfigError(
-      `the parameters of ${method} for server "${server}" cannot be sent as JSON: ${message}`,
+      `the parameters of ${excerpt(method, 100)} for server "${server}" cannot be sent as JSON${text === "" ? "" : `: ${excerpt(text, 200)}`}; nothing was sent`,
       { server, method, path: "params", cause },
     );
   }
