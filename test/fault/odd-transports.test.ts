@@ -76,7 +76,11 @@ function ownShape(odd: Odd): object {
       odd.onerror = (error) => sink.onInvalid(error);
       return odd.start();
     },
-    send: (message: Rpc) => odd.send(message),
+    send(message: Rpc, exchange: { onAccepted?(): void }) {
+      const sent = odd.send(message);
+      if (message.id === undefined) exchange.onAccepted?.();
+      return sent;
+    },
     close: () => odd.close(),
   };
 }

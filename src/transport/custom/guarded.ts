@@ -90,16 +90,20 @@ class Guard {
   }
 
   send(message: JsonRpcMessage, exchange: Exchange): ExchangeHandle {
-    const guarded = new GuardedExchange(exchange, (cause) => this.errorOf(cause, true));
+    const method = "method" in message ? message.method : undefined;
+    const guarded = new GuardedExchange(exchange, method, (cause) => this.errorOf(cause, true));
     let handle: ExchangeHandle | undefined;
+    // It may run as soon as it was handed over, whether the transport says so or not.
+    exchange.onWritten?.();
     try {
       handle = this.#transport.send(message, guarded);
+      // One in the SDK's manner gives a promise.
+      if (handle instanceof Promise) handle.catch((error: unknown) => guarded.onFailed(error));
     } catch (error) {
       // What JSON cannot say throws here as well: the peer words that, and nothing was sent.
       JSON.stringify(message);
-      // Later, as for one that reports it; and whether it had written the message is not known.
-      guarded.onWritten();
-      queueMicrotask(() => guarded.onFailed(this.errorOf(error, true)));
+      // Later, as for one that reports it.
+      queueMicrotask(() => guarded.onFailed(error));
     }
     return guarded.handleOf(handle, (work) => this.quietly("close() of an exchange", work));
   }
@@ -271,11 +275,14 @@ class GuardedExchange implements Exchange {
   readonly resume: Exchange["resume"];
   readonly isLongLived: boolean | undefined;
   readonly route: Route | undefined;
+  readonly #method: string | undefined;
   readonly #errorOf: (cause: unknown) => McpError;
   #isOver = false;
+  #isWritten = false;
 
-  constructor(inner: Exchange, errorOf: (cause: unknown) => McpError) {
+  constructor(inner: Exchange, method: string | undefined, errorOf: (cause: unknown) => McpError) {
     this.inner = inner;
+    this.#method = method;
     this.headers = inner.headers;
     this.resume = inner.resume;
     this.isLongLived = inner.isLongLived;
@@ -284,6 +291,7 @@ class GuardedExchange implements Exchange {
   }
 
   onWritten(): void {
+    this.#isWritten = true;
     if (!this.#isOver) this.inner.onWritten?.();
   }
 
@@ -295,10 +303,13 @@ class GuardedExchange implements Exchange {
     if (!this.#isOver) this.inner.onAccepted?.();
   }
 
-  onFailed(error: McpError): void {
+  onFailed(cause: unknown): void {
     if (this.#isOver) return;
     this.#isOver = true;
-    this.inner.onFailed(this.#errorOf(error));
+    const error = this.#errorOf(cause);
+    // Its own word that nothing was written counts, unless it said otherwise before.
+    const isUnsent = error.sent === "no" && !this.#isWritten;
+    this.inner.onFailed(isUnsent ? error.forCall(this.#method ?? "a response", "no") : error);
   }
 
   handleOf(
