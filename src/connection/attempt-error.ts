@@ -28,3 +28,8 @@ export function asMcpError(server: string, error: unknown): McpError {
 export function unsent(server: string, error: McpError): McpError {
   return error.forCall(error.method, "no", error.server ?? server);
 }
+
+/** A refusal says that a request was not taken, and proves it no more than any other answer. */
+export function afterRefusal(error: McpError): McpError {
+  return error.reworded(`${error.message}; it was sent before, and refused: it may have run`);
+}

@@ -17,12 +17,12 @@ import {
 import type { EraSession } from "../eras/era.ts";
 import { describeRequest } from "../jsonrpc/pending.ts";
 import type { Admission } from "./admission.ts";
-import { asMcpError } from "./attempt-error.ts";
+import { afterRefusal, asMcpError } from "./attempt-error.ts";
 import { Attempt } from "./attempt.ts";
 import type { Call, CallOwner } from "./call.ts";
 import type { Link } from "./link.ts";
-import { decideReplay, isLateRefusal, momentOf } from "./replay.ts";
-import type { Moment, ReplayDecision } from "./replay.ts";
+import { decideLost, decideReplay, isLateRefusal, momentOf } from "./replay.ts";
+import type { Moment, ReplayDecision, ReplayInput } from "./replay.ts";
 import type { Supervisor } from "./supervisor.ts";
 import { NOTHING_YET } from "./tally.ts";
 import type { Tally } from "./tally.ts";
@@ -144,7 +144,7 @@ export class CallRunner {
     }
     // What becomes of this call is one thing; the session is found or renewed for all others.
     const isOver = decision.action === "fail" || decision.action === "fail-unknown";
-    if (isOver && moment.name === "session-lost") {
+    if (isOver && (moment.name === "session-lost" || moment.name === "era-lost")) {
       this.#supervisor.reportUnknownSession(session, error);
     }
     if (decision.action !== "verify") return this.#act(decision, call, failure, tally, left());
@@ -153,8 +153,8 @@ export class CallRunner {
       this.#supervisor.replicas.isPerRequest(error) &&
       (tally.refusals + 1) % MAX_BLIND_RESENDS !== 0;
     const isLost = isBlind || (await this.#untilVerified(call, session, error, left()));
-    if (!isLost || moment.name !== "session-suspect" || !moment.isProof) throw error;
-    const lost = this.#decide(call, { name: "session-lost", isLate: moment.isLate }, tally);
+    if (!isLost) throw error;
+    const lost = decideLost(this.#inputOf(call, moment, tally));
     if (lost.action === "fail-unknown") throw this.#outcomeUnknown(call, error, tally);
     if (lost.action !== "renew") throw error;
     tally.refusals += 1;
@@ -208,11 +208,11 @@ export class CallRunner {
   #momentOf({ session, startedAt }: Failure, error: McpError): Moment {
     const { throttleStatuses } = this.#owner.server;
     const refusal = session.refusalOf(error);
+    const { hasSessionId } = session;
     if (refusal === "none") return momentOf(error, refusal, false, throttleStatuses);
     const took = answeredAfter(error) ?? this.#clock.now() - startedAt;
-    // Without sessions a second server does not refuse what a proxy repeats.
-    const isLate = session.hasSessionId && isLateRefusal(took, this.#owner.fastestMs);
-    return momentOf(error, refusal, isLate, throttleStatuses);
+    const isLate = isLateRefusal(took, this.#owner.fastestMs);
+    return momentOf(error, refusal, isLate, throttleStatuses, hasSessionId);
   }
 
   /** Whether the session was lost, which a ping tells. A caller waits for it no longer than for everything else. */
@@ -233,12 +233,14 @@ export class CallRunner {
   }
 
   #decide(call: Call, moment: Moment, tally: Tally): ReplayDecision {
-    const { replayClass } = call;
-    const { replays } = tally;
-    const input = { replayClass, option: call.options.replay ?? "safe", moment, replays };
-    const decision = decideReplay({ ...input, isSpent: false });
+    const input = this.#inputOf(call, moment, tally);
+    const decision = decideReplay(input);
     if (decision.action !== "replay" || this.#admission.budget.tryTake()) return decision;
     return decideReplay({ ...input, isSpent: true });
+  }
+
+  #inputOf({ replayClass, options }: Call, moment: Moment, { replays }: Tally): ReplayInput {
+    return { replayClass, option: options.replay ?? "safe", moment, replays, isSpent: false };
   }
 
   /** It counts failures of the network and of what stands in it, never what the server itself says. */
@@ -315,7 +317,8 @@ export class CallRunner {
     if (refusal !== "unknown" || !(error instanceof McpError)) return;
     if (isSame && this.#supervisor.replicas.hasReplicas) return;
     const isOtherEra = session.era !== failure.session.era;
-    const isOther = session.era === "stateless" ? isOtherEra : !isSame;
+    // Without a session id there was no session that a ping could have found to be lost.
+    const isOther = failure.session.hasSessionId ? !isSame : isOtherEra;
     const isHarmless = call.replayClass !== "unsafe" || call.options.replay === "always";
     if (isOther || (isHarmless && tally.refusals <= 1)) return;
     throw error;
@@ -340,13 +343,18 @@ export class CallRunner {
 
   /** The last attempt was not sent; what the caller must know is whether an earlier one may have run. */
   #unsent(call: Call, error: McpError, tally: Tally): McpError {
-    const hasBegun = tally.mayHaveRun || call.hasBegun;
-    if (!hasBegun) return error.forCall(call.method, "no");
-    if (error instanceof McpClosedError) {
-      return error.forCall(call.method, tally.mayHaveRun ? "unknown" : "yes");
+    const { method } = call;
+    if (!tally.mayHaveRun && !call.hasBegun) {
+      const isRefused = tally.refusals > 0 || call.wasRefused;
+      return isRefused
+        ? afterRefusal(error).forCall(method, "unknown")
+        : error.forCall(method, "no");
     }
-    if (call.replayClass === "safe") return error.forCall(call.method, "unknown");
-    return this.#outcomeUnknown(call, error.forCall(call.method, "unknown"), tally);
+    if (error instanceof McpClosedError) {
+      return error.forCall(method, tally.mayHaveRun ? "unknown" : "yes");
+    }
+    if (call.replayClass === "safe") return error.forCall(method, "unknown");
+    return this.#outcomeUnknown(call, error.forCall(method, "unknown"), tally);
   }
 
   #outcomeUnknown(call: Call, cause: McpError, tally: Tally): McpOutcomeUnknownError {

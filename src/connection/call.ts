@@ -20,7 +20,10 @@ export interface CallOptions {
   readonly onProgress?: ((progress: Progress) => void) | undefined;
   /** Sent as `_meta`; the protocol's own keys are added to it. */
   readonly meta?: { readonly [key: string]: unknown } | undefined;
-  /** JSON-RPC id of the first attempt; a replay gets another. Default: a counter. */
+  /**
+   * JSON-RPC id of the first attempt; a replay gets another. Default: a counter. One that is under way, or was given up
+   * without an answer, is refused: a late answer would end the wrong call.
+   */
   readonly requestId?: RequestId | undefined;
   /**
    * Whether it may run again if its answer is lost: `safe` (default) if that is harmless by the protocol or by
@@ -73,6 +76,7 @@ export class Call extends Applicant implements CallFrame {
   /** What the server has asked for so far, over all attempts. */
   continuation: Continuation | undefined;
   hasBegun = false;
+  wasRefused = false;
   readonly onContinued: (() => void) | undefined;
   /** Of its caller's promise, if it had to wait for a place. */
   resolve: ((result: object) => void) | undefined;

@@ -298,7 +298,8 @@ export class Link {
     // One that is not ours may hang or reject.
     const done = new AbortController();
     const patience = delay(clock, CLOSE_MS, { signal: done.signal }).catch(() => {});
-    await Promise.race([transport.close().catch(() => {}), patience]);
+    const closing = new Promise<void>((resolve) => resolve(transport.close())).catch(() => {});
+    await Promise.race([closing, patience]);
     done.abort();
   }
 }

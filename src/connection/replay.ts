@@ -7,6 +7,7 @@ import {
   McpProtocolError,
   McpResponseError,
 } from "../core/errors.ts";
+import { INTERNAL_ERROR } from "../jsonrpc/messages.ts";
 import type { Refusal } from "../eras/era.ts";
 import type { Tool } from "../spec/types.ts";
 
@@ -61,11 +62,19 @@ export type Moment =
   | { readonly name: "lost" }
   /** The server says that it does not know the session: it did not take the request. */
   | { readonly name: "session-lost"; readonly isLate: boolean }
+  /** Refused by something that may not speak the era at all: another one is looked for. */
+  | { readonly name: "era-lost"; readonly isLate: boolean }
   /**
-   * Refused in words that may be about the session. If the session is lost, `isProof` says whether such a refusal shows
-   * that the request was not taken.
+   * Refused in words that may be about the session: a ping tells. If the session is lost, `isProof` says whether such a
+   * refusal shows that the request was not taken. `isBroken`: the error names the request, and says that something broke
+   * inside the server: it may have run.
    */
-  | { readonly name: "session-suspect"; readonly isLate: boolean; readonly isProof: boolean }
+  | {
+      readonly name: "session-suspect";
+      readonly isLate: boolean;
+      readonly isProof: boolean;
+      readonly isBroken: boolean;
+    }
   /** 429, or what else the user knows to mean the same: the server did not take it, and says when to come back. */
   | { readonly name: "throttled"; readonly retryAfterMs: number | undefined }
   /** 502, 503, 504: somebody between, or the server itself, cannot say whether it was taken. */
@@ -95,18 +104,22 @@ export function isLateRefusal(tookMs: number, fastestMs: number | undefined): bo
  * @param refusal the era's own judgement of the error
  * @param isLate see {@link isLateRefusal}
  * @param throttleStatuses those with which the server, or a proxy, refuses a call as one too many
+ * @param hasSession the agreement has a session id, which the server may have forgotten
  */
 export function momentOf(
   error: unknown,
   refusal: Refusal,
   isLate: boolean,
   throttleStatuses: readonly number[] = [429],
+  hasSession: boolean = true,
 ): Moment {
-  if (refusal === "unknown") return { name: "session-lost", isLate };
+  if (refusal === "unknown") return { name: hasSession ? "session-lost" : "era-lost", isLate };
   if (refusal === "suspect") {
     // A server that breaks with 500 may do so after it has run the request.
-    const status = statusOf(error);
-    return { name: "session-suspect", isLate, isProof: status === undefined || status < 500 };
+    const isProof = (statusOf(error) ?? 0) < 500;
+    const isOwn = error instanceof McpResponseError && !error.isUnattributed;
+    const isBroken = isOwn && error.rpcCode === INTERNAL_ERROR;
+    return { name: "session-suspect", isLate, isProof, isBroken };
   }
   if (error instanceof McpConnectionError) {
     if (error.code === "OUTCOME_UNKNOWN") return { name: "final" };
@@ -184,6 +197,11 @@ export function decideReplay(input: ReplayInput): ReplayDecision {
       // By the caller's own word nothing is sent twice, whatever the server says about it.
       if (option === "never") return { action: "fail" };
       return moment.isLate && !mayRunAgain ? { action: "fail-unknown" } : { action: "renew" };
+    case "era-lost":
+      // A late refusal is an answer: nothing was lost.
+      return option === "never" || (moment.isLate && !mayRunAgain)
+        ? { action: "fail" }
+        : { action: "renew" };
     case "session-suspect":
       return { action: "verify" };
     case "lost":
@@ -200,6 +218,15 @@ export function decideReplay(input: ReplayInput): ReplayDecision {
       if (replays >= MAX_REPLAYS || isTooLong(moment.retryAfterMs)) return { action: "fail" };
       return { action: "replay", waitMs: moment.retryAfterMs };
   }
+}
+
+/** The same after a ping has shown that the session of a suspect refusal is lost. */
+export function decideLost(input: ReplayInput): ReplayDecision {
+  const { moment, replayClass, option } = input;
+  if (moment.name !== "session-suspect" || !moment.isProof) return { action: "fail" };
+  const isHarmless = option === "always" || replayClass !== "unsafe";
+  if (moment.isBroken && !isHarmless) return { action: "fail" };
+  return decideReplay({ ...input, moment: { name: "session-lost", isLate: moment.isLate } });
 }
 
 function isTooLong(retryAfterMs: number | undefined): boolean {

@@ -15,7 +15,7 @@ import type { Link } from "./link.ts";
 import type { ResolvedServer } from "./options.ts";
 import { AUTH_PAUSE_MS, MIN_PAUSE_MS, Pace } from "./pace.ts";
 import type { SupervisorEvents } from "./supervisor-events.ts";
-import { TRANSITIONS, type ConnectionState } from "./state.ts";
+import { TRANSITIONS, type ConnectionState, type ReadyState } from "./state.ts";
 import type { ConnectionStateName } from "./state.ts";
 
 export class Supervisor {
@@ -165,7 +165,11 @@ export class Supervisor {
     if (link.transport.channel === "duplex") return;
     this.#connector.keep(link);
     this.#availability.circuit = circuit;
-    this.#enterBackoff(error, Math.min(this.#pace.afterLoss(), this.#availability.longestPauseMs));
+    this.#enterBackoff(
+      state,
+      error,
+      Math.min(this.#pace.afterLoss(), this.#availability.longestPauseMs),
+    );
   }
 
   /** Something came from the server while it was held to be unreachable: it is looked for at once. */
@@ -179,7 +183,7 @@ export class Supervisor {
     if (state.name !== "ready" || state.link.session !== session) return;
     this.#availability.lastAttemptEnd = this.#clock.now();
     this.#connector.keep(state.link);
-    this.#stop("auth-required", error);
+    this.#stop(state, "auth-required", error);
   }
 
   /**
@@ -272,65 +276,69 @@ export class Supervisor {
   // --- attempts ---
 
   #attempt(): void {
+    if (!this.#machine.canMoveTo("connecting")) return;
     const attempt = new AbortController();
     this.#availability.onAttempt();
-    this.#machine.moveTo({
+    const state: ConnectionState = {
       name: "connecting",
       attempt,
       dispose: () => attempt.abort(this.#availability.closed()),
-    });
-    this.#background.add(this.#connectOnce(attempt.signal));
+    };
+    this.#machine.moveTo(state);
+    if (!attempt.signal.aborted) this.#background.add(this.#connectOnce(state, attempt.signal));
   }
 
-  async #connectOnce(signal: AbortSignal): Promise<void> {
+  async #connectOnce(state: ConnectionState, signal: AbortSignal): Promise<void> {
     let link: Link;
     try {
       link = await this.#connector.connect(signal);
     } catch (error) {
       this.#availability.lastAttemptEnd = this.#clock.now();
       // Aborted: closed meanwhile.
-      if (!signal.aborted) this.#onAttemptFailed(asMcpError(this.#server.name, error));
+      if (!signal.aborted) this.#onAttemptFailed(state, asMcpError(this.#server.name, error));
       return;
     }
     this.#availability.lastAttemptEnd = this.#clock.now();
     // It may have been closed, and the channel may have died, on the way here.
     if (signal.aborted) return this.#retire(link);
-    this.#enterReady(link);
+    this.#enterReady(state, link);
     if (link.lost !== undefined) this.#onLost(link, link.lost);
   }
 
-  #enterReady(link: Link): void {
+  #enterReady(from: ConnectionState, link: Link): void {
     const attempt = new AbortController();
     this.#pace.onReady();
     this.#everReady = true;
-    this.#machine.moveTo({
+    const isReady = this.#machine.moveFrom(from, {
       name: "ready",
       link,
       condition: "good",
       attempt,
       dispose: () => attempt.abort(this.#availability.closed()),
     });
-    this.#availability.onUp(link);
+    if (isReady) this.#availability.onUp(link);
   }
 
-  #onAttemptFailed(error: McpError): void {
-    if (error instanceof McpAuthError) return this.#stop("auth-required", error);
+  #onAttemptFailed(from: ConnectionState, error: McpError): void {
+    if (error instanceof McpAuthError) return this.#stop(from, "auth-required", error);
     // An object that was handed to us is used once.
     const isOnce =
       this.#server.target.kind === "custom" && this.#availability.circuit === undefined;
-    if (isOnce || !isWorthRetrying(error, this.#everReady)) return this.#stop("failed", error);
+    if (isOnce || !isWorthRetrying(error, this.#everReady))
+      return this.#stop(from, "failed", error);
     const crashed = this.#server.target.kind === "stdio" && error.code === "CONNECTION_LOST";
     if (crashed && this.#crashes.add(1 + this.#connector.probeDeaths))
-      return this.#stop("failed", this.#availability.crashLoop(error));
+      return this.#stop(from, "failed", this.#availability.crashLoop(error));
     // First: who asks on hearing of it waits for the next.
     this.#availability.onDown(error);
     this.#availability.onAttemptFailed(error);
     const isAwaited = this.#availability.budgetLeftMs > 0;
     const delayMs = this.#pace.afterFailure(isAwaited);
-    this.#enterBackoff(error, Math.min(delayMs, this.#availability.longestPauseMs));
+    this.#enterBackoff(from, error, Math.min(delayMs, this.#availability.longestPauseMs));
   }
 
-  #enterBackoff(error: McpError, delayMs: number): void {
+  #enterBackoff(from: ConnectionState, error: McpError, delayMs: number): void {
+    if (this.#machine.current !== from) return;
     this.#availability.onBackoff(error, () => this.#attempt());
     // With nobody waiting, a process that has nothing else to do may end.
     const timer = this.#clock.setTimer(
@@ -338,7 +346,7 @@ export class Supervisor {
       delayMs,
       !this.#availability.isAwaited,
     );
-    this.#machine.moveTo({
+    this.#machine.moveFrom(from, {
       name: "backoff",
       error,
       timer,
@@ -347,48 +355,56 @@ export class Supervisor {
   }
 
   /** Gives up: only `connect()` tries again. */
-  #stop(name: "failed" | "auth-required", error: McpError): void {
+  #stop(from: ConnectionState, name: "failed" | "auth-required", error: McpError): void {
+    if (this.#machine.current !== from) return;
     this.#availability.lastError = error;
     // With other credentials the session may go on; and other calls may still be under way on it.
     const kept = name === "failed" ? this.#connector.release() : undefined;
-    if (kept !== undefined) this.#retire(kept);
     this.#availability.onEnd(
       () => error,
       () => unsent(this.#server.name, error),
     );
-    this.#machine.moveTo({ name, error });
+    this.#machine.moveFrom(from, { name, error });
+    if (kept !== undefined) this.#retire(kept);
   }
 
-  // --- a live link ---
+  // --- a live link: only the one of the state that holds can move it ---
 
   #onLost(link: Link, reason: McpError): void {
     const state = this.#machine.current;
+    if (state.name === "ready" && state.link === link) this.#leaveLost(state, reason);
+    // Last: what it ends runs listeners of the user's, who may do anything to this connection.
     this.#retire(link);
-    if (state.name !== "ready" || state.link !== link) return;
+  }
+
+  #leaveLost(state: ReadyState, reason: McpError): void {
     this.#availability.lastError = reason;
-    if (this.#server.target.kind === "custom") return this.#stop("failed", reason);
+    if (this.#server.target.kind === "custom") return this.#stop(state, "failed", reason);
     if (this.#server.target.kind === "stdio" && this.#crashes.add()) {
-      return this.#stop("failed", this.#availability.crashLoop(reason));
+      return this.#stop(state, "failed", this.#availability.crashLoop(reason));
     }
-    this.#enterBackoff(reason, this.#pace.afterLoss());
+    this.#enterBackoff(state, reason, this.#pace.afterLoss());
   }
 
   /** A link that is ready by name could not be checked or renewed. */
   #onCheckFailed(link: Link, cause: unknown): void {
+    const state = this.#machine.current;
+    if (state.name !== "ready" || state.link !== link) return;
     const given = asMcpError(this.#server.name, cause);
     const isSilent = given instanceof McpTimeoutError && given.limit === "silence";
     const error = isSilent ? this.#availability.silent(given) : given;
     this.#availability.lastError = error;
     // A link over HTTP outlives its session, and is asked again; a channel that does not answer is given up.
-    if (link.transport.channel === "exchange") this.#connector.keep(link);
-    else this.#retire(link, this.#availability.givenUp(error));
+    const isKept = link.transport.channel === "exchange";
+    if (isKept) this.#connector.keep(link);
     this.#availability.lastAttemptEnd = this.#clock.now();
-    this.#onAttemptFailed(error);
+    this.#onAttemptFailed(state, error);
+    if (!isKept) this.#retire(link, this.#availability.givenUp(error));
   }
 
   #joinAttempt(limitMs: number, signal: AbortSignal | undefined): Promise<Link> {
     const outcome = this.#availability.joinAttempt(limitMs, signal);
-    if (this.#machine.canMoveTo("connecting")) this.#attempt();
+    this.#attempt();
     return outcome;
   }
 

@@ -6,6 +6,7 @@ import type { Quirks } from "../jsonrpc/quirks.ts";
 import type { DuplexTransport, ExchangeTransport, Transport } from "../jsonrpc/transport.ts";
 import type { HttpTransportOptions } from "../transport/http/http.ts";
 import type { SseTransportOptions } from "../transport/sse-legacy/sse.ts";
+import { isMemoryTransport } from "../transport/memory/memory.ts";
 import type { ResolvedServer } from "./options.ts";
 import type { ResolvedTarget } from "./target.ts";
 
@@ -58,7 +59,11 @@ export async function createCustom(
   { name }: ResolvedServer,
   { transport }: ResolvedTarget & { kind: "custom" },
 ): Promise<Transport> {
-  if ("channel" in transport) return transport;
+  if ("channel" in transport) {
+    if (isMemoryTransport(transport)) return transport;
+    const { guardTransport } = await import("../transport/custom/guarded.ts");
+    return guardTransport(transport, { server: name });
+  }
   const { adaptSdkTransport } = await import("../transport/custom/sdk-adapter.ts");
   return adaptSdkTransport(transport, { server: name });
 }

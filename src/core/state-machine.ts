@@ -12,6 +12,9 @@ export class StateMachine<S extends State<string>> {
   readonly #table: TransitionTable<S["name"]>;
   readonly #onChange: (next: S, previous: S) => void;
   #current: S;
+  /** Moves that are not told of yet: one that a listener makes is told of after the one that it heard of. */
+  readonly #untold: (readonly [next: S, previous: S])[] = [];
+  #isTelling = false;
 
   constructor(options: {
     initial: S;
@@ -39,7 +42,33 @@ export class StateMachine<S extends State<string>> {
       throw new Error(`illegal state transition: ${previous.name} -> ${next.name}`);
     }
     this.#current = next;
+    this.#untold.push([next, previous]);
     previous.dispose?.();
-    this.#onChange(next, previous);
+    this.#tell();
+  }
+
+  /**
+   * The same for what was decided in state `from`: if that was left meanwhile, by a listener or by a caller of this side,
+   * nothing happens, and what `next` owns is freed.
+   */
+  moveFrom(from: S, next: S): boolean {
+    if (this.#current !== from) {
+      next.dispose?.();
+      return false;
+    }
+    this.moveTo(next);
+    return this.#current === next;
+  }
+
+  #tell(): void {
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    try {
+      for (let move = this.#untold.shift(); move !== undefined; move = this.#untold.shift()) {
+        this.#onChange(...move);
+      }
+    } finally {
+      this.#isTelling = false;
+    }
   }
 }

@@ -77,6 +77,8 @@ export interface CallFrame {
   continuation?: Continuation | undefined;
   /** The server took it on, and asked for input: it is not true any more that it cannot have run. */
   hasBegun?: boolean;
+  /** It was written, refused, and put right: that it was never sent is not true any more. */
+  wasRefused?: boolean;
   /** The server asked for input. */
   readonly onContinued?: (() => void) | undefined;
 }

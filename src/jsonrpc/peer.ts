@@ -5,6 +5,7 @@ import { callUser } from "../core/callback.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpConfigError, McpError, McpResponseError, McpTimeoutError } from "../core/errors.ts";
 import type { McpProtocolError } from "../core/errors.ts";
+import { textOf } from "../core/error-text.ts";
 import { excerpt } from "../core/redact.ts";
 import type { Progress } from "../spec/types.ts";
 import { Claims, MAX_COUNTED_ID } from "./claims.ts";
@@ -24,6 +25,7 @@ import type { Outbound, PeerRequest, PendingOwner } from "./pending.ts";
 import { PendingTable } from "./pending-table.ts";
 import type { Quirks } from "./quirks.ts";
 import { UnusableResult } from "./repair.ts";
+import { UnansweredIds } from "./unanswered-ids.ts";
 import type { Abandoned, CallRules } from "./running-call.ts";
 import type { Exchange, ExchangeHandle, Route, Transport, TransportSink } from "./transport.ts";
 
@@ -52,6 +54,7 @@ export class Peer implements TransportSink, PendingOwner {
   readonly repairs: Claims;
   readonly #options: PeerOptions;
   readonly #pending: PendingTable<Pending> = new PendingTable();
+  readonly #unanswered: UnansweredIds = new UnansweredIds();
   readonly #progressWatchers: Map<RequestId, (progress: Progress) => void> = new Map();
   /** Notifications and answers that the server has not taken yet. */
   readonly #unaccepted: Set<(error: McpError) => void> = new Set();
@@ -107,7 +110,11 @@ export class Peer implements TransportSink, PendingOwner {
     if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
     if (this.#closed !== undefined) return Promise.reject(this.#closed.forCall(method, "no"));
     const id = this.#useId(request.id);
-    if (this.#pending.get(id) !== undefined) return Promise.reject(this.#idInUse(id, method));
+    if (
+      this.#pending.get(id) !== undefined ||
+      (request.id !== undefined && this.#unanswered.has(id))
+    )
+      return Promise.reject(this.#idInUse(id, method));
     let message: JsonRpcRequest;
     try {
       message = messageOf(id, request);
@@ -189,6 +196,7 @@ export class Peer implements TransportSink, PendingOwner {
   /** @internal Called by a pending request whose exchange failed. */
   fail(pending: Pending, error: McpError): void {
     if (!this.#pending.delete(pending)) return;
+    if (pending.sent !== "no") this.#unanswered.add(pending.id);
     pending.handle?.close();
     const sent = error.sent === "yes" ? "yes" : pending.sent;
     const server = error.server ?? this.#options.server;
@@ -202,6 +210,7 @@ export class Peer implements TransportSink, PendingOwner {
     const { request, sent } = pending;
     const signs = cause.why === "timeout" ? pending.handle?.describeSilence?.() : undefined;
     if (this.#pending.delete(pending)) {
+      if (sent !== "no") this.#unanswered.add(pending.id);
       const reason = cause.why === "aborted" ? "aborted by the caller" : `timeout (${cause.limit})`;
       if (request.cancel !== "close" && sent !== "no") {
         const params = { requestId: pending.id, reason };
@@ -235,6 +244,7 @@ export class Peer implements TransportSink, PendingOwner {
     if (message.id == null && exchange instanceof Pending) pending = exchange;
     pending ??= this.repairs.claim(message, exchange);
     if (pending === undefined || !this.#pending.delete(pending)) {
+      this.#unanswered.delete(message.id);
       this.repairs.onStray(message.id, this.#nextId);
       this.#options.onStray(
         `a response with id ${excerpt(JSON.stringify(message.id) ?? "", 100)} that no call waits for`,
@@ -309,12 +319,12 @@ export class Peer implements TransportSink, PendingOwner {
     return chosen;
   }
 
-  #idInUse(id: RequestId, method: string): McpError {
+  #idInUse(id: RequestId, method: string): McpConfigError {
     const { server } = this.#options;
-    return new McpError(
-      "INVALID_CONFIG",
-      `request id ${JSON.stringify(id)} is already in use by a call to server "${server}"; ids must be unique among calls in flight`,
-      { server, method },
+    const isOver = this.#unanswered.has(id);
+    return new McpConfigError(
+      `${excerpt(method, 100)} was not sent to server "${server}": its requestId ${excerpt(JSON.stringify(id), 100)} ${isOver ? "was that of a call that was given up, and whose answer may still come" : "is that of a call under way"}; choose another, or leave requestId out`,
+      { server, method, path: "requestId" },
     );
   }
 
@@ -386,9 +396,9 @@ export class Peer implements TransportSink, PendingOwner {
   /** What JSON cannot say (a cycle, a BigInt) is the caller's mistake, and nothing was sent. */
   #unsendable(method: string, cause: unknown): McpError {
     const { server } = this.#options;
-    const { message } = cause as Error;
+    const text = textOf(cause);
     return new McpConfigError(
-      `the parameters of ${method} for server "${server}" cannot be sent as JSON: ${message}`,
+      `the parameters of ${excerpt(method, 100)} for server "${server}" cannot be sent as JSON${text === "" ? "" : `: ${excerpt(text, 200)}`}; nothing was sent`,
       { server, method, path: "params", cause },
     );
   }

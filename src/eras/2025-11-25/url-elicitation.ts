@@ -48,6 +48,7 @@ export class UrlElicitation {
         const consented = await time.race((signal) => this.#visitAll(wanted, call, signal));
         if (!consented) throw error;
       }
+      if (call.frame !== undefined) call.frame.wasRefused = true;
       // A repetition needs an id of its own (1.3).
       attempt = { ...call, id: undefined, limits: time.limits() };
     }

@@ -60,6 +60,7 @@ export async function converse(
       const empty = line.isAssumed ? emptyList(call.method, error) : undefined;
       if (empty !== undefined) return empty;
       await putRight(line, framed, error, corrected, time);
+      frame.wasRefused = true;
     } else {
       const { result } = outcome;
       const type = readResultType(line.host.server, call.method, result);

@@ -1,6 +1,8 @@
 // A transport of the official SDK (v1 or v2) as one of ours. https://github.com/modelcontextprotocol/typescript-sdk
 
 import { untilAborted } from "../../core/abort.ts";
+import { callUser } from "../../core/callback.ts";
+import { textOf } from "../../core/error-text.ts";
 import {
   McpClosedError,
   McpConnectionError,
@@ -66,15 +68,16 @@ class SdkAdapter implements DuplexTransport {
   constructor(transport: SdkTransport, server: string) {
     this.#transport = transport;
     this.#server = server;
-    this.address = transport.constructor.name;
+    const { constructor } = transport as { constructor?: { name?: unknown } };
+    this.address = typeof constructor?.name === "string" ? constructor.name : "custom";
   }
 
   async start(sink: TransportSink, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
     if (this.#state === "closed") throw this.#closedError();
     this.#state = "starting";
-    this.#listen(sink);
     try {
+      this.#listen(sink);
       // Not every transport of a user's own gives a promise.
       await untilAborted(signal, Promise.resolve(this.#transport.start()));
       if (this.#state !== "starting") throw this.#failedError(undefined);
@@ -108,7 +111,10 @@ class SdkAdapter implements DuplexTransport {
   }
 
   negotiated(protocolVersion: string): void {
-    this.#transport.setProtocolVersion?.(protocolVersion);
+    callUser(
+      () => this.#transport.setProtocolVersion?.(protocolVersion),
+      (error) => this.#report(`its setProtocolVersion() failed${quote(error)}`, error),
+    );
   }
 
   close(): Promise<void> {
@@ -120,30 +126,42 @@ class SdkAdapter implements DuplexTransport {
   #listen(sink: TransportSink): void {
     const transport = this.#transport;
     const { onmessage, onclose, onerror } = transport;
+    const onThrown = (error: unknown): void =>
+      this.#report(`a callback that was set on it before failed${quote(error)}`, error);
     transport.onmessage = (message, extra) => {
-      onmessage?.call(transport, message, extra);
+      callUser(() => onmessage?.call(transport, message, extra), onThrown);
       if (this.#state !== "closed") this.#onMessage(sink, message);
     };
     transport.onclose = () => {
-      onclose?.call(transport);
+      callUser(() => onclose?.call(transport), onThrown);
       this.#end(this.#lostError(undefined));
     };
     transport.onerror = (error) => {
-      onerror?.call(transport, error);
-      if (this.#state !== "open") return;
+      callUser(() => onerror?.call(transport, error), onThrown);
       // Not fatal by the SDK's contract; where it is, `onclose` follows.
-      sink.onInvalid(
-        new McpProtocolError(
-          `server "${this.#server}": the transport reported: ${excerpt(error.message, 200)}`,
-          { server: this.#server, cause: error },
-        ),
-      );
+      this.#report(`it reported an error${quote(error)}`, error);
     };
+  }
+
+  /** Something about the transport that fails no call. */
+  #report(what: string, cause: unknown): void {
+    if (this.#state !== "open") return;
+    this.#sink?.onInvalid(
+      new McpProtocolError(`server "${this.#server}": the transport is at fault: ${what}`, {
+        server: this.#server,
+        cause,
+      }),
+    );
   }
 
   #onMessage(sink: TransportSink, value: object): void {
     // The SDK validates what it delivers; a transport of the user's own may not.
-    const message = messageIn(value, sink.repairs);
+    let message: JsonRpcMessage | JsonRpcMessage[] | undefined;
+    try {
+      message = messageIn(value, sink.repairs);
+    } catch {
+      // A getter of the user's that throws.
+    }
     if (message === undefined) {
       sink.onInvalid(
         new McpProtocolError(
@@ -228,5 +246,6 @@ class SdkAdapter implements DuplexTransport {
 }
 
 function quote(cause: unknown): string {
-  return cause instanceof Error ? `: ${excerpt(cause.message, 200)}` : "";
+  const text = textOf(cause);
+  return text === "" ? "" : `: ${excerpt(text, 200)}`;
 }

@@ -182,12 +182,14 @@ export abstract class HttpRequest extends AnswerBody implements DirectHandler, S
       this.#end(false);
       return;
     }
+    // A server that redirects a request has read it, and may have run it.
+    const isMoved = this.#redirects > 0;
     const error = errorFromNodeReason(reason, {
       server: this.context.server,
       address: this.context.address,
       method: this.rpcMethod,
-      stage,
-      isPlain: this.#url.protocol === "http:" && this.context.sockets.isPlain,
+      stage: isMoved && stage === "queued" ? "written" : stage,
+      isPlain: !isMoved && this.#url.protocol === "http:" && this.context.sockets.isPlain,
       silentMs: this.silentMs(),
     });
     if (stage === "answered" && !this.#isRedirected) {

@@ -49,6 +49,14 @@ export function createMemoryPair(): MemoryPair {
   };
 }
 
+/** Whether it is the client end of a pair, as it was made here: what a test changes in it is the test's own. */
+export function isMemoryTransport(transport: object): boolean {
+  return transport instanceof MemoryClient && Object.keys(transport).length === OWN_KEYS;
+}
+
+/** `channel`, `kind` and `address`. */
+const OWN_KEYS = 3;
+
 /** One for all: a handle for each message would know its exchange, see jsonrpc/running-call.ts. */
 const OVER: ExchangeHandle = { close() {} };
 

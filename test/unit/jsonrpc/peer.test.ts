@@ -91,6 +91,24 @@ describe("correlation (1.3, 1.4, 1.7, 1.9)", () => {
     expect(await again).toEqual({ ok: 2 });
   });
 
+  test.each<[string | number]>([["mine"], [1], [900]])(
+    "the id %j of a call that was given up is refused until its answer has come",
+    async (id) => {
+      const controller = new AbortController();
+      const first = request({ id, signal: controller.signal });
+      controller.abort(new Error("enough"));
+      await rejection(first);
+      const sent = transport.sent.length;
+      const error = await rejection(request({ id }));
+      expect(error).toMatchObject({ code: "INVALID_CONFIG", sent: "no", path: "requestId" });
+      expect(transport.sent).toHaveLength(sent);
+      transport.push({ jsonrpc: "2.0", id, result: { late: true } });
+      const again = request({ id });
+      transport.last("tools/call").reply({ ok: 2 });
+      expect(await again).toEqual({ ok: 2 });
+    },
+  );
+
   test("a caller's id that the counter will reach does not make a later call fail", async () => {
     const next = peer.allocateId();
     if (typeof next !== "number") throw new Error("not a counter");
