@@ -4,10 +4,10 @@ import type { Random } from "../support/random.ts";
 import type { CallClass } from "../soak/plan.ts";
 import type { ServerPlan } from "./servers/spec.ts";
 
-/** What happens to an attempt; the first of a call's fates to the first attempt, and so on; then `ok`. */
+/** The fate of one attempt. A call has a list of them: the first is for its first attempt, and so on; then `ok`. */
 export type Fate = "ok" | keyof typeof FATES;
 
-/** By how often they are drawn. Fates over a channel are those of {@link CHANNEL_FATES}. */
+/** Fates, by how often they are drawn. Fates over a channel are those of {@link CHANNEL_FATES}. */
 export const FATES = {
   /** It takes long to run. */
   slow: 3,

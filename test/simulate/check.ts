@@ -1,4 +1,4 @@
-// What is promised, against what was seen in one episode. Pure.
+// The checker: the promises, against everything that was seen in one episode. Pure.
 
 import { checkHistory, PROMISES as CALL_PROMISES } from "../soak/history.ts";
 import type { Outcome, Told } from "./episode.ts";
@@ -76,7 +76,7 @@ export function check(outcome: Outcome): Violation[] {
   return violations;
 }
 
-/** How much later than its end it was settled; the machine sleeps over an end, and wakes after it. */
+/** The time from the end that a call has by its limits to its settling; the time that the machine slept is left out. */
 function lateBy({ startedAt, tookMs, totalTimeoutMs }: Told, { sleeps }: Outcome): number {
   const endedAt = startedAt + tookMs;
   const sleptMs = sleeps
@@ -85,7 +85,7 @@ function lateBy({ startedAt, tookMs, totalTimeoutMs }: Told, { sleeps }: Outcome
   return tookMs - totalTimeoutMs - sleptMs;
 }
 
-/** What may come next, of one server that was not removed. */
+/** The events that may follow each event of one server, as long as the server is not removed. */
 const NEXT: Readonly<Record<string, readonly string[]>> = {
   "": ["connecting", "closed"],
   connecting: [

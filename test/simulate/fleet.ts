@@ -19,7 +19,7 @@ const SHORT = {
 /** After so long an application makes a broken channel anew, milliseconds. */
 const MENDING_MS = 3_000;
 
-/** What the pool's user is told of in the story of an episode. */
+/** Events of the pool that are part of the story of an episode. */
 const TOLD: readonly PoolEvent[] = [
   "server.connecting",
   "server.connected",
@@ -217,7 +217,7 @@ function trouble(
   }
 }
 
-/** What the pool refuses in its own words is its good right. */
+/** The pool may refuse a request of its user, as long as it does so with an error of its own. */
 function ignoreOwn(error: unknown): void {
   if (!(error instanceof McpError)) throw error;
 }

@@ -1,15 +1,15 @@
 // `npm run simulate -- --seed S --hours H`: the pool on a virtual clock and an in-memory network.
 //
-// An episode is a world of its own: one to four servers, a pool, its callers, and two to ten hours with a few storms.
+// An episode is a world of its own: one to four servers, a pool, its callers, and four to thirty hours with a few storms.
 // `plan.ts` draws it from its seed as a list of actions. `episode.ts` plays the list: the pool is the real one, with the
 // real Streamable HTTP transport on a simulated dispatcher (`servers/host.ts`), or with a transport of the user's own
 // (`servers/channel.ts`). `world/` is the virtual time, in which nothing happens at the same time as anything else, so
 // that a seed gives the same trace byte for byte. `check.ts` holds what callers were told against the servers' ledger.
 // `shrink.ts` leaves out actions for as long as the same promise is still broken, and the rest is printed.
 //
-// What is not simulated: sockets (undici, TLS, child processes) and what is done with them, proxies that send a call to
-// two replicas of which the first has run it and the second refuses it at once, for which no client can promise
-// anything (docs/PROXIES.md, "What no client can know"), and servers that say that they did not run what they ran.
+// Not simulated: sockets and child processes; proxies that give a call to a second replica, which refuses it at once,
+// after the first has run it (docs/PROXIES.md, "What no client can know"); servers that run a call and then refuse it in
+// the words of a lost session; and a channel that is dead without having ended while health checks are off.
 
 import { writeFileSync } from "node:fs";
 import { UsageError } from "../fault/suite/command-line.ts";

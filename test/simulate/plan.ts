@@ -18,7 +18,7 @@ export type Action = { readonly at: number } & (
     }
   /** One replica forgets its sessions, and nothing else happens. */
   | { readonly kind: "forget"; readonly server: string; readonly replica: number }
-  /** What is under way is lost without a sign, and for a while nothing passes. */
+  /** Requests under way are lost without a sign, and for a while nothing passes. */
   | { readonly kind: "partition"; readonly server: string; readonly forMs: number }
   /** Everything that is on its way arrives when it is over. */
   | { readonly kind: "stall"; readonly server: string; readonly forMs: number }
@@ -47,7 +47,7 @@ export type Action = { readonly at: number } & (
   | { readonly kind: "connect" }
 );
 
-/** How a server is away: its port refuses, nobody answers, or a proxy answers for it. */
+/** The way in which a server is away: its port refuses, nobody answers, or a proxy answers for it. */
 export type Absence = "refused" | "silent" | "gateway";
 
 export type FaultKind = Exclude<Action["kind"], "call" | "add" | "connect">;
@@ -174,7 +174,7 @@ function subset<T extends string>(
   >;
 }
 
-/** How many faults a plan holds: of the world, and of single calls. */
+/** The number of faults in a plan: of the world, and of single calls. */
 export function faultsIn({ actions }: Plan): number {
   let count = 0;
   for (const action of actions) {

@@ -1,4 +1,4 @@
-// What a simulation found, for a person and for the machine.
+// The results of a simulation, for a person and for the machine.
 
 import { wrap } from "../fault/suite/command-line.ts";
 import type { SimulationRun } from "./options.ts";

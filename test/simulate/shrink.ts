@@ -36,7 +36,7 @@ export async function shrink(
     (actions) => tryPlan({ ...best, actions }),
   );
   await tryPlan({ ...best, endsCalm: !best.endsCalm });
-  // What comes after the last action, and the waits before the first.
+  // The time after the last action.
   const last = best.actions.at(-1)?.at ?? 0;
   for (const afterMs of [1_000, 60_000, 600_000]) {
     if (await tryPlan({ ...best, endsAt: Math.min(best.endsAt, last + afterMs) })) break;

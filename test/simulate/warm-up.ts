@@ -1,5 +1,5 @@
-// What the pool loads with the first server of a kind is loaded before the virtual clock begins: a module loader is
-// real input, which a simulation must not wait for.
+// The modules that the pool loads with its first HTTP server, loaded before the virtual clock begins: a module loader is
+// real input, and the virtual clock waits for none.
 
 import { McpClientPool } from "mcp-client-pool";
 import { Dispatcher } from "undici";

@@ -1,4 +1,4 @@
-// What a simulated HTTP server does with a call: whether it executes it, when, and what comes back.
+// Calls on a simulated HTTP server: by its fate a call is executed or not, and is answered or not.
 
 import type { Exchange } from "./exchange.ts";
 import { event, message, resultOfCall } from "./methods.ts";

@@ -7,7 +7,7 @@ import type { World } from "../world/world.ts";
 import { keyOf, type Rpc } from "./methods.ts";
 import type { ServerPlan } from "./spec.ts";
 
-/** What it goes over. */
+/** The way to one server. */
 export interface Network {
   readonly world: World;
   readonly plan: ServerPlan;
@@ -159,7 +159,7 @@ export class Exchange implements Dispatcher.DispatchController {
   #deliver(run: () => void): void {
     if (this.isOver || this.isDead) return;
     const { now } = this.network.world.clock;
-    // What is said at once arrives at once.
+    // Parts of an answer that are sent together arrive together.
     if (now !== this.#saidAt) this.#lastAt = Math.max(this.#lastAt, now + this.network.latency());
     this.#saidAt = now;
     this.#deliveries.push({ at: this.#lastAt, run });

@@ -11,7 +11,7 @@ import type { ServerPlan } from "./spec.ts";
 /** An idle connection is closed after so long, as undici does. Milliseconds. */
 const IDLE_MS = 4_000;
 
-/** Who does not answer is waited for so long, as undici does. Milliseconds. */
+/** A connection that is neither made nor refused is given up after so long, as undici does. Milliseconds. */
 const CONNECT_MS = 10_000;
 
 /** A pool that opens more at once has lost its bounds. */
@@ -113,7 +113,7 @@ export class Host extends Dispatcher implements Network {
     });
   }
 
-  /** What is under way is lost without a sign. */
+  /** Requests under way are lost without a sign, and no connection can be made for a while. */
   partition(forMs: number): void {
     this.lose();
     this.#partitionedUntil = Math.max(this.#partitionedUntil, this.world.clock.now + forMs);
@@ -127,7 +127,7 @@ export class Host extends Dispatcher implements Network {
     this.#breakAll(false);
   }
 
-  /** What is under way, and every kept connection, is dead, and nobody is told. */
+  /** Every connection is dead, those of requests under way and those that are kept, and nobody is told. */
   lose(): void {
     for (const exchange of this.#exchanges) exchange.isDead = true;
     for (const connection of this.#free) connection.isDead = true;
@@ -136,7 +136,7 @@ export class Host extends Dispatcher implements Network {
   #breakAll(isBehindProxy: boolean): void {
     this.#free.length = 0;
     for (const exchange of [...this.#exchanges]) {
-      // What is not written yet meets what is there then.
+      // A request that is not written yet meets the network as it is when it is written.
       if (exchange.connection === undefined) continue;
       if (isBehindProxy && !exchange.isAnswered) this.#answerFor(exchange);
       else exchange.reset();

@@ -31,7 +31,7 @@ export class HttpServer implements CallServer {
   readonly #listeners = new Map<Exchange, Rpc["id"]>();
   #changes = 0;
   #sessionCount = 0;
-  /** What began before a restart does not go on after it. */
+  /** Counts restarts: work that began before one does not go on after it. */
   #life = 0;
 
   constructor(world: World, plan: ServerPlan) {

@@ -1,4 +1,4 @@
-// What every simulated server answers, over HTTP and over a channel, in both eras.
+// The answers of every simulated server, over HTTP and over a channel, in both eras.
 
 import type { Era } from "./spec.ts";
 

@@ -1,10 +1,10 @@
-// What kind of server it is: how it speaks, how many replicas it has, and in which words it refuses a lost session.
+// The kinds of simulated servers: era, replicas, form of answers, and the words in which a server refuses a lost session.
 
 import type { Random } from "../../support/random.ts";
 
 export type Era = "session" | "stateless";
 
-/** How a session that is not known is refused: the status, and a text or a JSON-RPC error without the request's id. */
+/** The refusal of a session that is not known: a status, with a text or with a JSON-RPC error without the request's id. */
 export type Refusal =
   | { readonly status: 400 | 401 | 403 | 404 | 410; readonly code: undefined }
   | { readonly status: 400 | 404; readonly code: number };

@@ -1,7 +1,7 @@
 // The event loop of a simulation: one callback a turn, and the next only when nothing is left to run.
 //
-// How it is known that nothing is left: everything that runs is a microtask, a tick, an immediate, a virtual timer, or
-// real input. Each turn is a real immediate, and Node runs all ticks and microtasks, and what these begin, between two
+// The loop knows that nothing is left, because everything that runs is a microtask, a tick, an immediate, a virtual
+// timer, or real input. Each turn is a real immediate, and Node runs all ticks and microtasks, and what these begin, between two
 // immediates. The immediates of the code under test go into a queue of the simulation's own, and are served one a turn
 // before time moves on. Real input does not exist in a simulation, and real timers are reported as violations.
 
@@ -19,9 +19,9 @@ const MAX_TURNS_AT_ONCE = 200_000;
 export interface LoopReport {
   /** Turns that were taken. */
   readonly turns: number;
-  /** What callbacks threw, and rejections that nobody handled. */
+  /** Errors that callbacks threw, and rejections that nobody handled. */
   readonly unhandled: readonly unknown[];
-  /** Where real timers were armed. */
+  /** The places in the code where real timers were armed. */
   readonly realTimers: readonly string[];
   /** Why the work did not end. */
   readonly stuck: string | undefined;

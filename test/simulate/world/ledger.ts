@@ -1,4 +1,4 @@
-// What the servers know: which call arrived, which was executed, and who shook hands how often.
+// The ledger of the servers: which call arrived, which was executed, and how often the pool shook hands.
 
 export interface Entry {
   /** Times that it arrived: served, or turned away by a server or a proxy. */

@@ -1,4 +1,4 @@
-// What happened, in lines: virtual time, actor, event.
+// The story of a world, in lines: virtual time, actor, event.
 
 import type { VirtualClock } from "./clock.ts";
 

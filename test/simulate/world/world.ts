@@ -1,4 +1,4 @@
-// What all parts of one simulated world share.
+// The state that all parts of one simulated world share.
 
 import { Random } from "../../support/random.ts";
 import type { Fate } from "../calls.ts";
@@ -38,7 +38,7 @@ export class World {
     return new Random(this.#seed, purpose);
   }
 
-  /** What is to happen to the attempt of the call that begins now. */
+  /** The fate of the attempt that the call begins now. */
   nextFate(key: string): Fate {
     const attempt = this.#attempts.get(key) ?? 0;
     this.#attempts.set(key, attempt + 1);
