@@ -116,6 +116,7 @@ export class CallRunner {
       // An id is never used twice (1.3): only the very first attempt has the caller's.
       const id = failure === undefined ? call.options.requestId : undefined;
       const startedAt = this.#clock.now();
+      call.attemptAt = startedAt;
       try {
         return await session.request(new Attempt(call, left(), id));
       } catch (error) {

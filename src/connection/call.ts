@@ -73,6 +73,8 @@ export class Call extends Applicant implements CallFrame {
   readonly startedAt: number;
   /** When it had its place, on the clock. */
   turnAt: number;
+  /** When its last attempt began: what it waited for before that says nothing about how fast its server is. */
+  attemptAt: number;
   /** What the server has asked for so far, over all attempts. */
   continuation: Continuation | undefined;
   hasBegun = false;
@@ -106,6 +108,7 @@ export class Call extends Applicant implements CallFrame {
     this.totalTimeoutMs = options.totalTimeoutMs ?? timeouts.totalTimeoutMs;
     this.startedAt = startedAt;
     this.turnAt = startedAt;
+    this.attemptAt = startedAt;
     this.onContinued = asker.onContinued;
   }
 

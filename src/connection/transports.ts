@@ -19,12 +19,16 @@ export interface TransportDependencies {
 
 type HttpTarget = ResolvedTarget & { kind: "http" };
 
+/** Asked for once: from then on a connection waits for no module loader, whatever it asks of files or of threads. */
+let http: ReturnType<typeof loadHttp> | undefined;
+const loadHttp = () => import("../transport/http/http.ts");
+
 export async function createHttp(
   server: ResolvedServer,
   target: HttpTarget,
   dependencies: TransportDependencies,
 ): Promise<ExchangeTransport> {
-  const { createHttpTransport } = await import("../transport/http/http.ts");
+  const { createHttpTransport } = await (http ??= loadHttp());
   return createHttpTransport(httpOptions(server, target, dependencies));
 }
 

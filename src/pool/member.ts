@@ -9,6 +9,7 @@ import { ToolFilter, ToolScreen, unlistedPoolTool } from "../catalog/pool-tool.t
 import type { PoolTool } from "../catalog/pool-tool.ts";
 import type { ResponseCache } from "../catalog/response-cache.ts";
 import type { CallOptions } from "../connection/call.ts";
+import { unsent } from "../connection/attempt-error.ts";
 import { Connection } from "../connection/connection.ts";
 import type { ConnectorDependencies } from "../connection/connector.ts";
 import type { Interceptors } from "../connection/interceptors.ts";
@@ -159,7 +160,12 @@ export class Member implements CachedSource {
       return { ...options, totalTimeoutMs: Math.max(1, endsAt - this.#clock.now()) };
     };
     await this.connection.ready(options);
-    await this.#untilLoaded(left());
+    try {
+      await this.#untilLoaded(left());
+    } catch (error) {
+      // The server reacted to the list; the call that waited for the list was not sent.
+      throw error instanceof McpError ? unsent(this.name, error) : error;
+    }
     return left();
   }
 

@@ -38,6 +38,19 @@ test("strict: one page for every cursor is an error", async () => {
   expect(failed["s"]).toMatchObject({ code: "LIMIT_EXCEEDED", method: "tools/list" });
 });
 
+test("a call that waited for a list which was refused was not sent, and says so", async () => {
+  const server = await serve();
+  server.options.onRequest = ({ body, res }) => {
+    if (body?.method !== "tools/list") return false;
+    res.writeHead(410).end();
+    return true;
+  };
+  const pool = poolOf({ s: { url: server.url, lazy: true } });
+  const error = await failure(pool.callTool("s__echo"));
+  expect(error).toMatchObject({ code: "HTTP_ERROR", method: "tools/list", sent: "no" });
+  expect(server.requestsOf("tools/call")).toHaveLength(0);
+});
+
 describe("a first list that fails", () => {
   test.each([
     ["-32603", -32_603],

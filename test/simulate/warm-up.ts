@@ -1,0 +1,34 @@
+// The modules that the pool loads with its first HTTP server, loaded before the virtual clock begins: a module loader is
+// real input, and the virtual clock waits for none.
+
+import { McpClientPool } from "mcp-client-pool";
+import { Dispatcher } from "undici";
+
+/** Refuses every request at once. */
+class Refusing extends Dispatcher {
+  override dispatch(
+    _options: Dispatcher.DispatchOptions,
+    handler: Dispatcher.DispatchHandler,
+  ): boolean {
+    const controller = { aborted: false, paused: false, reason: null, abort, pause, resume };
+    queueMicrotask(() => handler.onResponseError?.(controller, new Error("refused")));
+    return true;
+  }
+}
+
+function abort(): void {}
+function pause(): void {}
+function resume(): void {}
+
+let loading: Promise<void> | undefined;
+
+export function warmUp(): Promise<void> {
+  return (loading ??= load());
+}
+
+async function load(): Promise<void> {
+  const dispatcher = new Refusing();
+  const pool = new McpClientPool({ servers: { any: { url: "http://any.test/", dispatcher } } });
+  await pool.connect();
+  await pool.closeAll();
+}
