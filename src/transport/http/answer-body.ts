@@ -1,7 +1,9 @@
 // The body of an answer: whole or as events, whatever its label and its content coding say.
 // Hot path: the base of every request, which is one object with it.
 
+import { Bytes } from "../../core/bytes.ts";
 import { McpProtocolError, type McpError } from "../../core/errors.ts";
+import type { Source } from "../../core/fair-share.ts";
 import { excerpt } from "../../core/redact.ts";
 import { decodeUtf8 } from "../../core/utf8.ts";
 import { NO_HEADERS, withoutRepetition, type AnswerHeaders } from "./answer-headers.ts";
@@ -21,10 +23,13 @@ type BodyMode = "drain" | "undecided" | "message" | "excerpt" | "events";
 /** A length of fewer digits is not looked at beforehand: a body of 9,999 bytes is soon read, whatever the limit. */
 const MIN_LONG_DIGITS = 5;
 
+/** Pieces of a body that cost as much to take as a message. */
+const PIECES_PER_UNIT = 64;
+
 const NO_BYTES = Buffer.alloc(0);
 const BOM = 0xfeff;
 
-export abstract class AnswerBody extends Closable implements DecodedSink {
+export abstract class AnswerBody extends Closable implements DecodedSink, Source {
   protected readonly context: HttpContext;
   /** Of the final answer. */
   status = 0;
@@ -41,7 +46,9 @@ export abstract class AnswerBody extends Closable implements DecodedSink {
   #codedBytes = 0;
   /** Most bodies come in one. */
   #chunk: Buffer | undefined;
-  #moreChunks: Buffer[] | undefined;
+  /** All of the body, once it has come in more than one. */
+  #gathered: Bytes | undefined;
+  #pieces = 0;
   #reader: EventReader | undefined;
   #decoder: ContentDecoder | undefined;
   #isDecoded = false;
@@ -117,10 +124,7 @@ export abstract class AnswerBody extends Closable implements DecodedSink {
 
   /** False: no more until `resumeBody`. */
   protected takeChunk(chunk: Buffer): boolean {
-    if (this.#decoder === undefined) {
-      this.#take(chunk);
-      return true;
-    }
+    if (this.#decoder === undefined) return this.#take(chunk);
     this.#codedBytes += chunk.length;
     if (this.#mode !== "events" && this.#codedBytes > this.#limitBytes) {
       this.#onLimit();
@@ -141,13 +145,26 @@ export abstract class AnswerBody extends Closable implements DecodedSink {
   /** Frees what is kept. */
   protected dropBody(): void {
     this.#chunk = undefined;
-    this.#moreChunks = undefined;
+    this.#gathered = undefined;
     this.#reader?.stop();
     this.#decoder?.destroy();
+    this.context.share.forget(this);
   }
 
-  onDecoded(chunk: Buffer): void {
-    if (!this.isOver) this.#take(chunk);
+  onDecoded(chunk: Buffer): boolean {
+    return this.isOver || this.#take(chunk);
+  }
+
+  /** For `FairShare`: the server's turn has come again. */
+  resume(): void {
+    if (this.isOver) return;
+    if (this.#reader?.isHeld === true) {
+      if (!this.#reader.resume()) return this.#failTooLarge();
+      if (this.#reader.isHeld) return this.context.share.wait(this);
+    }
+    if (this.isOver) return;
+    if (this.#decoder === undefined) this.resumeBody();
+    else this.#decoder.resume();
   }
 
   onDecodedEnd(): void {
@@ -201,26 +218,47 @@ export abstract class AnswerBody extends Closable implements DecodedSink {
     });
   }
 
-  #take(chunk: Buffer): void {
+  /** False: no more until the server's turn has come again. */
+  #take(chunk: Buffer): boolean {
+    const { share } = this.context;
     if (this.#mode === "events") {
       this.#feed(chunk);
-      return;
+      if (this.isOver) return true;
+      if (this.#reader?.isHeld !== true && this.#hasTurn()) return true;
+      share.wait(this);
+      return false;
     }
     this.#bytes += chunk.length;
     if (this.#mode === "drain") {
       if (this.#bytes > ERROR_BODY_BYTES) this.endBody(true);
-      return;
+      return true;
     }
     if (this.#chunk === undefined) this.#chunk = chunk;
-    else {
-      (this.#moreChunks ??= []).push(chunk);
-      this.aliveAtMs = wholeMs(this.context.clock.now());
-    }
+    else this.#gather(this.#chunk, chunk);
     if (this.#mode === "undecided") {
-      const kind = bodyKind(this.#moreChunks === undefined ? chunk : this.#joined());
+      const kind = bodyKind(this.#gathered === undefined ? chunk : this.#joined());
       if (kind !== undefined) this.#decide(kind);
     }
     if (this.#chunk !== undefined && this.#bytes > this.#limitBytes) this.#onLimit();
+    if (this.isOver || this.#hasTurn()) return true;
+    share.wait(this);
+    return false;
+  }
+
+  #gather(first: Buffer, chunk: Buffer): void {
+    if (this.#gathered === undefined) {
+      this.#gathered = new Bytes();
+      this.#gathered.add(first);
+    }
+    this.#gathered.add(chunk);
+    this.aliveAtMs = wholeMs(this.context.clock.now());
+  }
+
+  /** Whether the server may be heard further in this turn: each piece of a body costs, also of one byte. */
+  #hasTurn(): boolean {
+    this.#pieces += 1;
+    if (this.#pieces % PIECES_PER_UNIT !== 0) return true;
+    return this.context.share.onPieces();
   }
 
   /** Labels can be wrong: the body itself decides. */
@@ -295,14 +333,12 @@ export abstract class AnswerBody extends Closable implements DecodedSink {
   #takeBody(): Buffer {
     const body = this.#joined();
     this.#chunk = undefined;
-    this.#moreChunks = undefined;
+    this.#gathered = undefined;
     return body;
   }
 
   #joined(): Buffer {
-    const first = this.#chunk ?? NO_BYTES;
-    const more = this.#moreChunks;
-    return more === undefined ? first : Buffer.concat([first, ...more]);
+    return this.#gathered?.view() ?? this.#chunk ?? NO_BYTES;
   }
 
   /** Since the request was written, answered, or its stream heard of, whole milliseconds. */

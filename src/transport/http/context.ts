@@ -1,6 +1,7 @@
 // What all requests to one server share.
 
 import type { Clock } from "../../core/clock.ts";
+import { FairShare } from "../../core/fair-share.ts";
 import { LinkedList, ListItem } from "../../core/linked-list.ts";
 import { redactUrl } from "../../core/redact.ts";
 import type { Quirks } from "../../jsonrpc/quirks.ts";
@@ -50,6 +51,10 @@ export interface HttpContext {
   sink: TransportSink;
   /** When the server was last heard of, on the clock. */
   heardAt: number;
+  /** What its streams may take of the event loop. */
+  readonly share: FairShare;
+  /** Events that are no messages and were reported one by one. */
+  reportedEvents: number;
 }
 
 export interface HttpContextOptions {
@@ -66,7 +71,12 @@ export interface HttpContextOptions {
 export function createHttpContext(options: HttpContextOptions, resume: ResumeOptions): HttpContext {
   const { server, url, clock, quirks, dispatcher, limits, timeouts } = options;
   const headers = new RequestHeaders(options.headers);
-  return {
+  const share = new FairShare({
+    clock,
+    answeredCount: () => context.sink.answeredCount ?? 0,
+    onFlood: () => quirks.note("flood"),
+  });
+  const context: HttpContext = {
     server,
     address: redactUrl(url),
     url,
@@ -92,7 +102,10 @@ export function createHttpContext(options: HttpContextOptions, resume: ResumeOpt
     resume,
     sink: { onMessage: ignore, onInvalid: ignore, onClose: ignore },
     heardAt: -Infinity,
+    share,
+    reportedEvents: 0,
   };
+  return context;
 }
 
 /** Ends everything under way without a report, and frees the sockets. */
