@@ -117,7 +117,7 @@ export class FairShare {
   }
 
   #pause(): void {
-    const { clock, onFlood } = this.#options;
+    const { onFlood } = this.#options;
     this.#isPaused = true;
     if (this.#isForAnswers()) {
       setImmediate(this.#go);
@@ -125,7 +125,8 @@ export class FairShare {
     }
     this.#pauses += 1;
     if (this.#pauses === FLOOD_PAUSES) onFlood();
-    clock.setTimer(this.#go, Math.min(MAX_PAUSE_MS, Math.ceil(this.#usedMs * PAUSE_SLICES)));
+    // It is the processor's time that was used: a clock that stands still must not stop a server for ever.
+    setTimeout(this.#go, Math.min(MAX_PAUSE_MS, Math.ceil(this.#usedMs * PAUSE_SLICES)));
   }
 
   readonly #go = (): void => {

@@ -1,9 +1,19 @@
-import { describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { FairShare } from "../../../src/core/fair-share.ts";
 import { ManualClock, settled } from "../../support/manual-clock.ts";
 
+beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout"] }));
+afterEach(() => void vi.useRealTimers());
+
+class Time extends ManualClock {
+  override advance(ms: number): void {
+    super.advance(ms);
+    vi.advanceTimersByTime(ms);
+  }
+}
+
 function sharing() {
-  const clock = new ManualClock();
+  const clock = new Time();
   const counts = { answered: 0, floods: 0, resumed: 0 };
   const share = new FairShare({
     clock,
