@@ -26,17 +26,23 @@ export interface Source {
 }
 
 export interface FairShareOptions {
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, "now">;
   /** How many calls the server has answered so far. */
   readonly answeredCount: () => number;
   /** It takes all that it can get, and little of it is answers. */
   readonly onFlood: () => void;
+  /** A pause begins: no source is to bring more. */
+  readonly onPause?: () => void;
+  /** The pause is over, and what was held back has been worked on. */
+  readonly onResume?: () => void;
 }
 
 export class FairShare {
   readonly #options: FairShareOptions;
   readonly #waiting: Set<Source> = new Set();
   #isPaused = false;
+  /** `onPause` was called, and `onResume` not yet. */
+  #isStopped = false;
   /** Of the slice that is being used, or was used last. */
   #usedMs = 0;
   #beganAt = 0;
@@ -117,8 +123,10 @@ export class FairShare {
   }
 
   #pause(): void {
-    const { onFlood } = this.#options;
+    const { onFlood, onPause } = this.#options;
     this.#isPaused = true;
+    if (!this.#isStopped) onPause?.();
+    this.#isStopped = true;
     if (this.#isForAnswers()) {
       setImmediate(this.#go);
       return;
@@ -138,5 +146,8 @@ export class FairShare {
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const source of waiting) source.resume();
+    if (this.#isPaused) return;
+    this.#isStopped = false;
+    this.#options.onResume?.();
   };
 }

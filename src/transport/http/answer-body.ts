@@ -52,6 +52,10 @@ export abstract class AnswerBody extends Closable implements DecodedSink, Source
   #reader: EventReader | undefined;
   #decoder: ContentDecoder | undefined;
   #isDecoded = false;
+  /** Given to the decoder since it had no more than it could take at once. */
+  #backlogBytes = 0;
+  /** Of the sockets' gate, for the decoder's sake. */
+  #isHolding = false;
   /** The last byte has come, and is being decoded. */
   #ending: { readonly error: McpError | undefined } | undefined;
 
@@ -74,8 +78,6 @@ export abstract class AnswerBody extends Closable implements DecodedSink, Source
   /** Ends the request, by force if `isCut`. True if something was still awaited. */
   protected abstract endBody(isCut: boolean): boolean;
   protected abstract failBody(error: McpError, isCut: boolean): void;
-  /** After `takeChunk` gave false: more may come. */
-  protected abstract resumeBody(): void;
 
   /**
    * A message or an event stream, as the body shows.
@@ -122,15 +124,32 @@ export abstract class AnswerBody extends Closable implements DecodedSink, Source
     return first?.includes(",") === true ? this.header("content-type") : first;
   }
 
-  /** False: no more until `resumeBody`. */
-  protected takeChunk(chunk: Buffer): boolean {
-    if (this.#decoder === undefined) return this.#take(chunk);
-    this.#codedBytes += chunk.length;
-    if (this.#mode !== "events" && this.#codedBytes > this.#limitBytes) {
-      this.#onLimit();
-      return true;
+  protected takeChunk(chunk: Buffer): void {
+    if (this.#decoder === undefined) {
+      this.#take(chunk);
+      return;
     }
-    return this.#decoder.write(chunk);
+    this.#codedBytes += chunk.length;
+    if (this.#mode !== "events" && this.#codedBytes > this.#limitBytes) this.#onLimit();
+    else if (!this.#decoder.write(chunk)) this.#onBacklog(chunk.length);
+  }
+
+  /** The decoder has more than it can take at once. */
+  #onBacklog(bytes: number): void {
+    const { sockets, messageBytes } = this.context;
+    this.#backlogBytes += bytes;
+    if (!sockets.canHold) {
+      if (this.#backlogBytes > messageBytes) this.#onLimit();
+    } else if (!this.#isHolding) {
+      this.#isHolding = true;
+      sockets.gate.hold();
+    }
+  }
+
+  #letGo(): void {
+    this.#backlogBytes = 0;
+    if (this.#isHolding) this.context.sockets.gate.release();
+    this.#isHolding = false;
   }
 
   /** The last byte has come or, with an error, will not come. */
@@ -148,6 +167,7 @@ export abstract class AnswerBody extends Closable implements DecodedSink, Source
     this.#gathered = undefined;
     this.#reader?.stop();
     this.#decoder?.destroy();
+    if (this.#isHolding) this.#letGo();
     this.context.share.forget(this);
   }
 
@@ -162,9 +182,7 @@ export abstract class AnswerBody extends Closable implements DecodedSink, Source
       if (!this.#reader.resume()) return this.#failTooLarge();
       if (this.#reader.isHeld) return this.context.share.wait(this);
     }
-    if (this.isOver) return;
-    if (this.#decoder === undefined) this.resumeBody();
-    else this.#decoder.resume();
+    if (!this.isOver) this.#decoder?.resume();
   }
 
   onDecodedEnd(): void {
@@ -191,7 +209,7 @@ export abstract class AnswerBody extends Closable implements DecodedSink, Source
   }
 
   onDecoderReady(): void {
-    if (!this.isOver) this.resumeBody();
+    this.#letGo();
   }
 
   #collect(mode: "undecided" | "excerpt", limitBytes: number): void {
@@ -218,7 +236,7 @@ export abstract class AnswerBody extends Closable implements DecodedSink, Source
     });
   }
 
-  /** False: no more until the server's turn has come again. */
+  /** False: the server's turn is over, and no more is to come until the next. */
   #take(chunk: Buffer): boolean {
     const { share } = this.context;
     if (this.#mode === "events") {

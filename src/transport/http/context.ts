@@ -71,10 +71,19 @@ export interface HttpContextOptions {
 export function createHttpContext(options: HttpContextOptions, resume: ResumeOptions): HttpContext {
   const { server, url, clock, quirks, dispatcher, limits, timeouts } = options;
   const headers = new RequestHeaders(options.headers);
+  const sockets = new Sockets({
+    url,
+    dispatcher,
+    connectMs: timeouts.connectMs,
+    callCount: limits.inFlight,
+  });
   const share = new FairShare({
-    clock,
+    // Where reading cannot be stopped, what comes is worked on at once: to keep it for later would cost memory.
+    clock: sockets.canHold ? clock : { now: () => 0 },
     answeredCount: () => context.sink.answeredCount ?? 0,
     onFlood: () => quirks.note("flood"),
+    onPause: () => sockets.gate.hold(),
+    onResume: () => sockets.gate.release(),
   });
   const context: HttpContext = {
     server,
@@ -89,12 +98,7 @@ export function createHttpContext(options: HttpContextOptions, resume: ResumeOpt
     cookies: new SessionCookies(url, clock, (header) => {
       headers.cookie = header;
     }),
-    sockets: new Sockets({
-      url,
-      dispatcher,
-      connectMs: timeouts.connectMs,
-      callCount: limits.inFlight,
-    }),
+    sockets,
     isForeign: dispatcher !== undefined,
     linger: new Linger(clock),
     open: new LinkedList(),

@@ -1,5 +1,6 @@
 // Bytes in, server-sent events out, with the cursor of their stream. https://html.spec.whatwg.org/multipage/server-sent-events.html
 
+import { Bytes } from "../../core/bytes.ts";
 import type { Clock, Timer } from "../../core/clock.ts";
 import type { FairShare } from "../../core/fair-share.ts";
 import { shapeFailure } from "../../jsonrpc/shape.ts";
@@ -9,6 +10,9 @@ import { SseParser, type SseParserOwner } from "./sse-parser.ts";
 const COLON = 58;
 /** Lines that bring nothing, and cost as much as a message. */
 const LINES_PER_UNIT = 64;
+
+/** Held beside one event of the longest, bytes. */
+const MAX_HELD_BYTES = 1_048_576;
 
 /** So long without a byte shows that the blank line of an event is not just late, milliseconds. */
 export const QUIET_MS = 250;
@@ -42,8 +46,8 @@ export class EventReader implements SseParserOwner {
   readonly #limitChars: number;
   readonly #parser: SseParser;
   readonly #rules: EventRules | undefined;
-  /** The rest of a chunk that waits for its turn. */
-  #held: Buffer | undefined;
+  /** What waits for its turn. */
+  #held: Bytes | undefined;
   #lines = 0;
   #eventsAtLook = 0;
   #heardAt = 0;
@@ -71,10 +75,7 @@ export class EventReader implements SseParserOwner {
   /** Gives false as soon as an event is too large; nothing is read after that. */
   feed(chunk: Buffer): boolean {
     if (this.#state !== "reading") return this.#state !== "too-large";
-    if (this.#held !== undefined) {
-      this.#held = Buffer.concat([this.#held, chunk]);
-      return true;
-    }
+    if (this.#held !== undefined) return this.#hold(chunk);
     const { eventCount } = this;
     const isComment = chunk[0] === COLON;
     this.#read(chunk);
@@ -87,7 +88,7 @@ export class EventReader implements SseParserOwner {
   resume(): boolean {
     const held = this.#held;
     this.#held = undefined;
-    return held === undefined ? this.#isWithinLimit() : this.feed(held);
+    return held === undefined ? this.#isWithinLimit() : this.feed(held.view());
   }
 
   /** The stream has ended: an event that lacks no more than its blank line is given. */
@@ -95,7 +96,7 @@ export class EventReader implements SseParserOwner {
     this.#clearTimer();
     const held = this.#held;
     this.#held = undefined;
-    if (held !== undefined && this.#state === "reading") this.#readAll(held);
+    if (held !== undefined && this.#state === "reading") this.#readAll(held.view());
     if (this.#state === "reading") this.#takeMessage();
   }
 
@@ -128,13 +129,21 @@ export class EventReader implements SseParserOwner {
     const share = this.#rules?.share;
     if (share === undefined) return this.#readAll(chunk);
     if (!share.begin()) {
-      this.#held = chunk;
+      this.#hold(chunk);
       return;
     }
     const end = this.#parser.read(chunk, 0, this.#mayGoOn);
     if (this.#parser.isTooLarge) this.#state = "too-large";
     share.end();
-    if (end < chunk.length && this.#state === "reading") this.#held = chunk.subarray(end);
+    if (end < chunk.length && this.#state === "reading") this.#hold(chunk.subarray(end));
+  }
+
+  /** No more than a socket's buffer comes while it is held, unless the socket is not ours. */
+  #hold(chunk: Buffer): boolean {
+    this.#held ??= new Bytes();
+    this.#held.add(chunk);
+    if (this.#held.length > this.#limitChars + MAX_HELD_BYTES) this.#state = "too-large";
+    return this.#isWithinLimit();
   }
 
   #readAll(chunk: Buffer): void {
