@@ -17,11 +17,15 @@ export interface Clock {
   random(): number;
 }
 
+/** Node's longest timer: a longer one would fire at once, with a warning on the console. */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   wallTime: () => Date.now(),
   setTimer(callback, delayMs, background = false) {
-    const timer = setTimeout(callback, delayMs);
+    // Of NaN, too.
+    const timer = setTimeout(callback, delayMs < MAX_TIMER_MS ? delayMs : MAX_TIMER_MS);
     return background ? timer.unref() : timer;
   },
   clearTimer(timer) {

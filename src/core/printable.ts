@@ -1,5 +1,7 @@
 // Foreign text made fit to be quoted: nothing in it moves the cursor, turns the line round or hides.
 
+import { flatCopy } from "./flat.ts";
+
 /** White space that a quotation needs no more than once; line breaks would forge lines of a log. */
 const BLANKS = /[\t\n\v\f\r ]+/g;
 
@@ -26,7 +28,7 @@ export function printable(text: string, maxChars: number = DEFAULT_MAX_CHARS): s
   const clean = (ASCII.test(head) ? head : head.replace(UNPRINTABLE, escape)).trim();
   const isCut = clean.length > maxChars || text.length > maxChars * 2;
   const shown = isCut ? `${cut(clean, maxChars)}… (${text.length} characters)` : clean;
-  return flat(shown);
+  return flatCopy(shown);
 }
 
 /** Whether `printable` would change a text of at most `maxChars`. */
@@ -43,8 +45,4 @@ function escape(character: string): string {
 function cut(text: string, maxChars: number): string {
   const head = text.slice(0, maxChars);
   return head.replace(/[\u{D800}-\u{DBFF}]$|\\(?:u(?:\{[0-9a-f]{0,5})?)?$/u, "").trimEnd();
-}
-
-function flat(text: string): string {
-  return Buffer.from(text, "utf16le").toString("utf16le");
 }

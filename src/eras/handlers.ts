@@ -1,6 +1,8 @@
 // What a server may ask of this client, the same in both eras, and the capabilities that follow from it.
 // https://modelcontextprotocol.io/specification/2025-11-25/client/elicitation
 
+import { RpcError } from "../jsonrpc/inbound.ts";
+import { INTERNAL_ERROR } from "../jsonrpc/messages.ts";
 import type {
   ClientCapabilities,
   CreateMessageParams,
@@ -68,4 +70,51 @@ export function clientCapabilities(
     capabilities.elicitation = {};
   }
   return capabilities;
+}
+
+/**
+ * How many handlers of each kind run at once for one server, over all its connections. A handler whose request was taken
+ * back counts until it ends: only its end gives back what it holds.
+ */
+export const MAX_RUNNING = 256;
+
+const limitedOf: WeakMap<ClientHandlers, ClientHandlers> = new WeakMap();
+
+/**
+ * The same handlers, of which no more than {@link MAX_RUNNING} of a kind run at once.
+ *
+ * Those of one server are limited together: the same handlers give the same limited ones.
+ *
+ * @throws {RpcError} from a handler, `-32603`, where too many run
+ */
+export function limitHandlers(handlers: ClientHandlers): ClientHandlers {
+  const known = limitedOf.get(handlers);
+  if (known !== undefined) return known;
+  const { elicitForm, elicitUrl, sample, roots, sampling } = handlers;
+  const limited: ClientHandlers = {
+    elicitForm: elicitForm && limit(elicitForm),
+    elicitUrl: elicitUrl && limit(elicitUrl),
+    sample: sample && limit(sample),
+    roots: roots && limit(roots),
+    sampling,
+  };
+  limitedOf.set(handlers, limited);
+  return limited;
+}
+
+function limit<Args extends unknown[], Result>(
+  handler: (...args: Args) => Result | Promise<Result>,
+): (...args: Args) => Promise<Result> {
+  let running = 0;
+  return async (...args) => {
+    if (running >= MAX_RUNNING) {
+      throw new RpcError(INTERNAL_ERROR, "too many requests to this client at once");
+    }
+    running += 1;
+    try {
+      return await handler(...args);
+    } finally {
+      running -= 1;
+    }
+  };
 }

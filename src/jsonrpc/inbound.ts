@@ -1,9 +1,10 @@
 // Requests that the server asks of us: answered once each, abortable, whatever their handler does.
 // https://modelcontextprotocol.io/specification/2025-11-25/basic#requests
 
+import { excerpt } from "../core/redact.ts";
 import type { Progress } from "../spec/types.ts";
 import type { JsonRpcErrorObject, JsonRpcRequest, JsonRpcResponse, RequestId } from "./messages.ts";
-import { INTERNAL_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND } from "./messages.ts";
+import { INTERNAL_ERROR, INVALID_REQUEST, isId, METHOD_NOT_FOUND } from "./messages.ts";
 import type { Quirks } from "./quirks.ts";
 import { decimalOf } from "./repair.ts";
 
@@ -43,14 +44,24 @@ export class RpcError extends Error {
   }
 }
 
+/** Longest id or progress token of a server, characters: both go back to the server as they came. */
+const MAX_ID_CHARS = 256;
+
+/** Longest message of an error that goes to the server: it may quote what the server sent. */
+const MAX_MESSAGE_CHARS = 1_000;
+
 /** The server cancelled its request: no answer is sent. */
 const CANCELLED: unique symbol = Symbol("cancelled by the server");
 
 /**
- * How many requests of one server are worked on at once; more are answered with an error. When so many answers
- * wait to be read by the server, its further requests are thrown away.
+ * How many requests of one server are worked on at once, those that the server took back and whose handlers have not
+ * ended included; more are answered with an error. When so many answers wait to be read by the server, its further
+ * requests are thrown away.
  */
 export const MAX_INBOUND = 256;
+
+/** Answers that wait to be read by the server, characters of JSON; beyond it, its further requests are thrown away. */
+export const MAX_UNSENT_CHARS = 4_194_304;
 
 export class InboundRequests {
   readonly #options: {
@@ -64,8 +75,11 @@ export class InboundRequests {
     readonly onHandlerError: (error: unknown, method: string) => void;
   };
   readonly #active: Map<RequestId, AbortController> = new Map();
-  /** Answers that are on their way to the server. */
+  /** Handlers that have not ended, also of requests that were taken back. */
+  #running = 0;
+  /** Answers that are on their way to the server, and their characters. */
   #unsent = 0;
+  #unsentChars = 0;
 
   constructor(options: {
     /** The server's repair log. */
@@ -92,9 +106,16 @@ export class InboundRequests {
   }
 
   receive(request: JsonRpcRequest): void {
+    const { quirks, onDropped } = this.#options;
     // Not even answered: a server that does not read its answers would have them fill our memory.
-    if (this.#unsent >= MAX_INBOUND) return this.#options.onDropped(request.method);
-    if (this.#active.size >= MAX_INBOUND) {
+    if (this.#unsent >= MAX_INBOUND || this.#unsentChars >= MAX_UNSENT_CHARS) {
+      return onDropped(request.method);
+    }
+    if (typeof request.id === "string" && request.id.length > MAX_ID_CHARS) {
+      return quirks.note("id-too-long", `${request.id.length} characters`);
+    }
+    if (this.#running >= MAX_INBOUND) {
+      quirks.note("too-many-requests", excerpt(request.method, 100));
       const error = { code: INTERNAL_ERROR, message: "too many requests to this client at once" };
       return this.#respond({ jsonrpc: "2.0", id: request.id, error });
     }
@@ -105,10 +126,13 @@ export class InboundRequests {
     void this.#handle(request);
   }
 
-  #respond(response: JsonRpcResponse): void {
+  /** @param chars of its JSON, if there are many */
+  #respond(response: JsonRpcResponse, chars = 0): void {
     this.#unsent += 1;
+    this.#unsentChars += chars;
     const sent = (): void => {
       this.#unsent -= 1;
+      this.#unsentChars -= chars;
     };
     this.#options.respond(response).then(sent, sent);
   }
@@ -140,8 +164,7 @@ export class InboundRequests {
     const { id, method, params } = request;
     const controller = new AbortController();
     this.#active.set(id, controller);
-    const token = (params as { _meta?: { progressToken?: unknown } } | undefined)?._meta
-      ?.progressToken;
+    const token = progressTokenOf(params);
     const context: InboundContext = {
       signal: controller.signal,
       progress: (progress) => {
@@ -150,6 +173,8 @@ export class InboundRequests {
       },
     };
     let response: JsonRpcResponse;
+    let chars = 0;
+    this.#running += 1;
     try {
       const answer = this.#options.handlers().onRequest(method, params, context);
       if (answer === undefined) {
@@ -157,13 +182,16 @@ export class InboundRequests {
         return this.#end(id);
       }
       const result: unknown = await answer;
-      response = { jsonrpc: "2.0", id, result: checkResult(result) };
+      chars = charsOf(result);
+      response = { jsonrpc: "2.0", id, result: result as object };
     } catch (error) {
       response = { jsonrpc: "2.0", id, error: this.#errorObject(error, method) };
+    } finally {
+      this.#running -= 1;
     }
     if (this.#active.get(id) !== controller) return;
     this.#end(id);
-    this.#respond(response);
+    this.#respond(response, chars);
   }
 
   #end(id: RequestId): void {
@@ -172,7 +200,8 @@ export class InboundRequests {
 
   #errorObject(error: unknown, method: string): JsonRpcErrorObject {
     if (error instanceof RpcError) {
-      const { code, message, data } = error;
+      const { code, data } = error;
+      const message = excerpt(error.message, MAX_MESSAGE_CHARS);
       return data === undefined ? { code, message } : { code, message, data };
     }
     this.#options.onHandlerError(error, method);
@@ -184,16 +213,27 @@ export class InboundRequests {
 /** For a client that offers nothing. */
 export const NO_HANDLERS: InboundHandlers = {
   onRequest: (method) => {
-    throw new RpcError(METHOD_NOT_FOUND, `this client does not offer ${method}`);
+    throw new RpcError(METHOD_NOT_FOUND, `this client does not offer ${excerpt(method, 100)}`);
   },
   onNotification: () => {},
 };
 
-/** @throws if what a handler gave cannot be sent as a result: silence would leave the server waiting. */
-function checkResult(result: unknown): object {
+/**
+ * The length of a result as JSON.
+ *
+ * @throws if what a handler gave cannot be sent as a result: silence would leave the server waiting.
+ */
+function charsOf(result: unknown): number {
   if (typeof result !== "object" || result === null || Array.isArray(result)) {
     throw new TypeError("a handler must return an object");
   }
-  JSON.stringify(result);
-  return result;
+  return JSON.stringify(result).length;
+}
+
+/** Undefined also for one that is none, or too long to be sent back with every report. */
+function progressTokenOf(params: object | undefined): RequestId | undefined {
+  const { _meta: meta } = (params ?? {}) as { _meta?: { progressToken?: unknown } | null };
+  const token = meta?.progressToken;
+  const isToken = isId(token) && (typeof token === "number" || token.length <= MAX_ID_CHARS);
+  return isToken ? token : undefined;
 }

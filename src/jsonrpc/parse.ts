@@ -2,30 +2,27 @@
 // Hot path: one look at each key of a message that is small, and no walk through it.
 
 import { McpProtocolError } from "../core/errors.ts";
+import { flatCopy } from "../core/flat.ts";
 import { excerpt } from "../core/redact.ts";
 import type { JsonRpcMessage } from "./messages.ts";
 import { isMessage, repairBatch, repairMessage } from "./repair.ts";
 import type { RepairContext } from "./repair.ts";
+import { MAX_DEPTH, MAX_VALUES, shapeFailure } from "./shape.ts";
 
-/** How deep one message may nest, in arrays and objects. Beyond it the message is refused. */
-export const MAX_DEPTH = 512;
-
-/** Below this many characters a message cannot be nested too deep. */
-const DEPTH_CHECK_CHARS = MAX_DEPTH * 2;
-
-/** Up to this many, looking for brackets in the text is less work than a walk through what it says. */
-const BRACKET_CHECK_CHARS = 65_536;
+/** Messages in one array; an array of more is refused. Only 2025-03-26 has them at all. */
+export const MAX_BATCH = 1_000;
 
 const BYTE_ORDER_MARKS = /^\uFEFF+/;
 
 /** Why a text is no message. */
-export type ParseFailure = "not-json" | "too-deep" | "no-message";
+export type ParseFailure = "not-json" | "too-deep" | "too-many" | "too-long" | "no-message";
 
 /**
  * Parses one message, or the array that 2025-03-26 allows.
  *
  * @param repairs mends what is not quite a message; without them the text is judged by the letter.
- * @throws {McpProtocolError} if the text is no JSON, no JSON-RPC message, or nested deeper than {@link MAX_DEPTH}.
+ * @throws {McpProtocolError} if the text is no JSON, no JSON-RPC message, nested deeper than
+ *   {@link MAX_DEPTH}, or an array of more than {@link MAX_BATCH}.
  */
 export function parseMessage(
   text: string,
@@ -41,14 +38,16 @@ export function tryParse(
   text: string,
   repairs?: RepairContext,
 ): JsonRpcMessage | JsonRpcMessage[] | ParseFailure {
+  const failure = shapeFailure(text);
+  if (failure !== undefined) return failure;
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch {
     return repairs === undefined ? "not-json" : withoutMark(text, repairs);
   }
-  if (mayBeDeep(text) && isDeeperThan(value, MAX_DEPTH)) return "too-deep";
   if (Array.isArray(value)) {
+    if (value.length > MAX_BATCH) return "too-long";
     // One that is none must not cost the others of its batch.
     const messages = value.filter(isMessage);
     if (messages.length === value.length && messages.length > 0) return messages;
@@ -72,6 +71,16 @@ export function parseError(failure: ParseFailure, text: string): McpProtocolErro
       return new McpProtocolError(`the server sent JSON nested deeper than ${MAX_DEPTH} levels`, {
         code: "LIMIT_EXCEEDED",
       });
+    case "too-many":
+      return new McpProtocolError(
+        `the server sent JSON of more values than can be parsed without delay for others (${MAX_VALUES}); it must send less at once`,
+        { code: "LIMIT_EXCEEDED" },
+      );
+    case "too-long":
+      return new McpProtocolError(
+        `the server sent more than ${MAX_BATCH} messages in one array; it must send them one by one`,
+        { code: "LIMIT_EXCEEDED" },
+      );
     case "no-message":
       return new McpProtocolError(
         `the server sent JSON that is no JSON-RPC 2.0 message: ${excerpt(text, 200)}`,
@@ -90,43 +99,12 @@ function withoutMark(
   return message;
 }
 
-function syntaxErrorOf(text: string): unknown {
+function syntaxErrorOf(text: string): SyntaxError | undefined {
   try {
     JSON.parse(text);
     return undefined;
   } catch (error) {
-    return error;
+    // V8's own keeps the whole text alive.
+    return new SyntaxError(flatCopy((error as SyntaxError).message));
   }
-}
-
-/** No deeper than there are brackets, those in strings included. */
-function mayBeDeep(text: string): boolean {
-  if (text.length < DEPTH_CHECK_CHARS) return false;
-  if (text.length > BRACKET_CHECK_CHARS) return true;
-  let count = 0;
-  for (const bracket of ["{", "["]) {
-    let at = text.indexOf(bracket);
-    while (at !== -1) {
-      if (++count > MAX_DEPTH) return true;
-      at = text.indexOf(bracket, at + 1);
-    }
-  }
-  return false;
-}
-
-/** Walks without recursion, so that what it looks for cannot overflow its own stack. */
-function isDeeperThan(root: unknown, limit: number): boolean {
-  if (typeof root !== "object" || root === null) return false;
-  let level: object[] = [root];
-  for (let depth = 1; level.length > 0; depth++) {
-    if (depth > limit) return true;
-    const next: object[] = [];
-    for (const node of level) {
-      for (const child of Array.isArray(node) ? node : Object.values(node)) {
-        if (typeof child === "object" && child !== null) next.push(child as object);
-      }
-    }
-    level = next;
-  }
-  return false;
 }

@@ -3,8 +3,8 @@
 
 import { callUser } from "../core/callback.ts";
 import type { Clock } from "../core/clock.ts";
-import { McpConfigError, McpError, McpResponseError, McpTimeoutError } from "../core/errors.ts";
-import type { McpProtocolError } from "../core/errors.ts";
+import { McpConfigError, McpTimeoutError } from "../core/errors.ts";
+import type { McpError, McpProtocolError } from "../core/errors.ts";
 import { textOf } from "../core/error-text.ts";
 import { excerpt } from "../core/redact.ts";
 import type { Progress } from "../spec/types.ts";
@@ -12,7 +12,6 @@ import { Claims, MAX_COUNTED_ID } from "./claims.ts";
 import { InboundRequests, NO_HANDLERS } from "./inbound.ts";
 import type { InboundHandlers } from "./inbound.ts";
 import type {
-  JsonRpcFailure,
   JsonRpcMessage,
   JsonRpcNotification,
   JsonRpcRequest,
@@ -20,14 +19,15 @@ import type {
   RequestId,
 } from "./messages.ts";
 import { isNotification, isRequest } from "./messages.ts";
-import { messageOf, Pending, timeoutError } from "./pending.ts";
+import { messageOf, Pending, responseError, timeoutError } from "./pending.ts";
 import type { Outbound, PeerRequest, PendingOwner } from "./pending.ts";
 import { PendingTable } from "./pending-table.ts";
 import type { Quirks } from "./quirks.ts";
 import { UnusableResult } from "./repair.ts";
-import { UnansweredIds } from "./unanswered-ids.ts";
 import type { Abandoned, CallRules } from "./running-call.ts";
+import { Strays } from "./strays.ts";
 import type { Exchange, ExchangeHandle, Route, Transport, TransportSink } from "./transport.ts";
+import { UnansweredIds } from "./unanswered-ids.ts";
 
 export interface PeerOptions {
   /** The server's name in the pool, for errors. */
@@ -59,6 +59,8 @@ export class Peer implements TransportSink, PendingOwner {
   /** Notifications and answers that the server has not taken yet. */
   readonly #unaccepted: Set<(error: McpError) => void> = new Set();
   readonly #rules: CallRules;
+  readonly #strays: Strays;
+  #answeredCount = 0;
   #nextId = 1;
   #closed: McpError | undefined;
 
@@ -66,27 +68,36 @@ export class Peer implements TransportSink, PendingOwner {
     this.#options = options;
     this.#rules = { clock: options.clock, isOurTurn: () => this.inbound.activeCount > 0 };
     this.repairs = new Claims(options, this.#pending);
+    this.#strays = new Strays(options.clock, options.onStray);
+    const strays = this.#strays;
     this.inbound = new InboundRequests({
       quirks: options.quirks,
       handlers: () => this.handlers,
       respond: (response) => this.#send(response),
       onRefused: (method) =>
-        options.onStray(
-          `a request ${excerpt(method, 100)}, which a server of this revision may not send: not answered`,
+        strays.report(
+          () =>
+            `a request ${excerpt(method, 100)}, which a server of this revision may not send: not answered`,
         ),
-      onDropped: (method) => options.onStray(`a request ${method} too many: thrown away`),
+      onDropped: (method) =>
+        strays.report(() => `a request ${excerpt(method, 100)} too many: thrown away`),
       notify: (method, params) => this.#sendQuietly({ jsonrpc: "2.0", method, params }),
       // What it worked on was ours to do: the server's silence begins only now.
       onSettled: () => {
         for (const pending of this.#pending.all()) pending.touch();
       },
-      onHandlerError: (error, method) => options.onStray(`the handler for ${method} threw`, error),
+      onHandlerError: (error, method) =>
+        strays.report(() => `the handler for ${excerpt(method, 100)} threw`, error),
     });
   }
 
   /** An id that this peer has not used yet and will not use again. */
   allocateId(): RequestId {
     return this.#nextId++;
+  }
+
+  get answeredCount(): number {
+    return this.#answeredCount;
   }
 
   /** Nothing can be sent any more: the channel is gone, or the peer was closed. */
@@ -174,7 +185,7 @@ export class Peer implements TransportSink, PendingOwner {
   }
 
   onInvalid(error: McpProtocolError): void {
-    this.#options.onStray(error.message);
+    this.#strays.report(() => error.message);
   }
 
   async onUnanswered(): Promise<void> {
@@ -246,35 +257,19 @@ export class Peer implements TransportSink, PendingOwner {
     if (pending === undefined || !this.#pending.delete(pending)) {
       this.#unanswered.delete(message.id);
       this.repairs.onStray(message.id, this.#nextId);
-      this.#options.onStray(
-        `a response with id ${excerpt(JSON.stringify(message.id) ?? "", 100)} that no call waits for`,
+      this.#strays.report(
+        () =>
+          `a response with id ${excerpt(JSON.stringify(message.id) ?? "", 100)} that no call waits for`,
       );
       return;
     }
+    this.#answeredCount += 1;
     pending.sent = "yes";
     // It may have come on another stream than its request's.
     if (exchange !== pending) pending.handle?.close();
-    if ("error" in message) pending.reject(this.#responseError(message, pending));
+    if ("error" in message) pending.reject(responseError(pending, message, this.#options.server));
     else if (message.result instanceof UnusableResult) this.repairs.settle(pending, message.result);
     else pending.resolve(message.result);
-  }
-
-  #responseError(message: JsonRpcFailure, pending: Pending): McpResponseError {
-    const { server } = this.#options;
-    const { method } = pending.request;
-    const { code, data } = message.error;
-    const rpcMessage = message.error.message ?? "";
-    return new McpResponseError(
-      `server "${server}" answered ${excerpt(method, 100)} with error ${code}: ${excerpt(rpcMessage)}`,
-      {
-        server,
-        method,
-        rpcCode: code,
-        rpcMessage,
-        data,
-        answeredAfterMs: pending.handle?.answeredAfterMs,
-      },
-    );
   }
 
   #onNotification(message: JsonRpcNotification, exchange: Exchange | undefined): void {
@@ -305,7 +300,7 @@ export class Peer implements TransportSink, PendingOwner {
     const report = pending?.request.onProgress ?? this.#progressWatchers.get(token);
     callUser(
       () => report?.(progress),
-      (error) => this.#options.onStray("an onProgress callback threw", error),
+      (error) => this.#strays.report(() => "an onProgress callback threw", error),
     );
   }
 

@@ -1,11 +1,12 @@
 // A request on its way: what was asked, what is known of it, who waits for it.
 // Hot path: one object per call.
 
-import { McpTimeoutError } from "../core/errors.ts";
+import { McpResponseError, McpTimeoutError } from "../core/errors.ts";
 import type { McpError, Sent } from "../core/errors.ts";
+import { keptText } from "../core/flat.ts";
 import { excerpt } from "../core/redact.ts";
 import type { Progress } from "../spec/types.ts";
-import type { JsonRpcRequest, RequestId } from "./messages.ts";
+import type { JsonRpcFailure, JsonRpcRequest, RequestId } from "./messages.ts";
 import { RunningCall } from "./running-call.ts";
 import type { Abandoned, CallLimits, CallRules } from "./running-call.ts";
 import type { Exchange, ExchangeHandle, HeaderList, ResponseHead, Route } from "./transport.ts";
@@ -154,6 +155,21 @@ export function timeoutError(
       ? `no ${signs === undefined ? "sign of life" : "message"} from server "${server}" for ${timeoutMs} ms during ${what}${signs === undefined ? "" : ` (${signs})`}: ${known}. ${advice}`
       : `${what} on server "${server}" took longer than the total limit of ${timeoutMs} ms: ${known}. Raise totalTimeoutMs if that is expected`,
     { server, method: request.method, sent, limit, timeoutMs },
+  );
+}
+
+/** The server's error as ours. */
+export function responseError(
+  { request, handle }: Pending,
+  { error }: JsonRpcFailure,
+  server: string,
+): McpResponseError {
+  const { method } = request;
+  const { code, data } = error;
+  const rpcMessage = keptText(error.message ?? "");
+  return new McpResponseError(
+    `server "${server}" answered ${excerpt(method, 100)} with error ${code}: ${excerpt(rpcMessage)}`,
+    { server, method, rpcCode: code, rpcMessage, data, answeredAfterMs: handle?.answeredAfterMs },
   );
 }
 

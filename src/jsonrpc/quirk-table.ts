@@ -15,6 +15,8 @@ export type QuirkCode =
   | "id-as-string"
   | "id-unread"
   | "unknown-id"
+  | "id-too-long"
+  | "too-many-requests"
   | "null-id"
   | "jsonrpc-member"
   | "null-beside-answer"
@@ -46,6 +48,8 @@ export type QuirkCode =
   | "content-coding"
   | "repeated-header"
   | "event-without-end"
+  | "bad-event"
+  | "flood"
   | "answer-on-change-stream"
   | "answer-in-post-body"
   | "foreign-answer"
@@ -85,6 +89,14 @@ export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
   "unknown-id": {
     server: "sends answers to requests that were never made",
     pool: "ignores them",
+  },
+  "id-too-long": {
+    server: "gives its requests ids of more than 256 characters",
+    pool: "does not answer these requests: an id goes back as it came",
+  },
+  "too-many-requests": {
+    server: "asks for more at once than handlers may run",
+    pool: "refuses what is beyond 256 with an error, requests counted that were taken back and whose handlers still run",
   },
   "null-id": {
     server: "writes id: null in notifications",
@@ -211,6 +223,14 @@ export const QUIRKS: { readonly [code in QuirkCode]: Quirk } = {
   "event-without-end": {
     server: "ends an event with its data, without the blank line that closes it",
     pool: "takes the data if they are a whole message, when the stream ends or 250 ms later",
+  },
+  "bad-event": {
+    server: "sends events that are no messages",
+    pool: "ignores them, and names the first",
+  },
+  flood: {
+    server: "sends more unasked than the process has time for beside other servers",
+    pool: "reads it in slices, with pauses in between",
   },
   "answer-on-change-stream": {
     server: "ends the answer to a request without the response",

@@ -3,10 +3,8 @@
 
 import { unwatchAbort, watchAbort } from "../core/abort.ts";
 import type { AbortWatch } from "../core/abort.ts";
+import { MAX_TIMER_MS } from "../core/clock.ts";
 import type { Clock, Timer } from "../core/clock.ts";
-
-/** A Node timer keeps no longer delay; what is longer is waited for piece by piece. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** A timer that is served so late was kept from it: this process was stopped or busy, or the machine slept. */
 const LATE_MS = 1_000;
@@ -127,6 +125,7 @@ export abstract class RunningCall<T> {
   }
 
   #setTimer(wantedMs: number, now: number): Timer {
+    // What is longer is waited for piece by piece.
     const delayMs = Math.min(wantedMs, MAX_TIMER_MS);
     this.#dueAt = now + delayMs;
     return this.#rules.clock.setTimer(() => this.#onTimer(), delayMs);

@@ -23,6 +23,8 @@ export interface TransportSink {
    * Resolves when one is open, or cannot be had. Absent: there is none.
    */
   onUnanswered?(): Promise<void>;
+  /** How many calls were ended by a response so far. Absent: it is not known, and all that comes counts as unasked. */
+  readonly answeredCount?: number;
   /** For those who parse what arrives. Absent: nothing is repaired. */
   readonly repairs?: RepairContext;
   /** The channel is gone (process exit, stream lost, or `close()`): called once, last. */

@@ -4,6 +4,11 @@ import { existsSync } from "node:fs";
 
 /** By name; the sentence is printed by `--help`. */
 export const FAMILIES: Readonly<Record<string, string>> = {
+  http: "answers with random statuses, headers, lengths and bodies",
+  sse: "event streams of random lines, cut at random",
+  stdio: "noise and damaged messages on a child's stdout",
+  "json-rpc": "random JSON in place of messages",
+  floods: "floods of every kind beside a server that does no harm",
   caches: "cached answers of many users and tenants in a store that may do anything",
   lists: "lists that are endless, huge, doubled, renamed for ever, or changed after each look",
 };

@@ -1,17 +1,22 @@
 // What a session-era server asks and tells, routed to whoever answers.
 // https://modelcontextprotocol.io/specification/2025-11-25/client
 
+import { excerpt } from "../../core/redact.ts";
 import type { InboundContext, InboundHandlers } from "../../jsonrpc/inbound.ts";
 import { RpcError } from "../../jsonrpc/inbound.ts";
 import { METHOD_NOT_FOUND } from "../../jsonrpc/messages.ts";
 import type { LogMessage } from "../../spec/types.ts";
 import { elicit } from "../elicitation.ts";
 import type { EraHost } from "../era.ts";
+import { limitHandlers } from "../handlers.ts";
 import { checkRoots } from "../roots.ts";
 import { sample } from "../sampling.ts";
 
 /** The key that ties a message to a task (12.17). */
 const RELATED_TASK = "io.modelcontextprotocol/related-task";
+
+/** Longest id of a task that is sent back, characters. */
+const MAX_TASK_ID_CHARS = 1_024;
 
 export interface SessionInbound extends InboundHandlers {
   /** Called with the id of each URL elicitation that the server reports as complete (7.22). */
@@ -23,7 +28,8 @@ export interface SessionInbound extends InboundHandlers {
  *   asked at the time of use, because requests may arrive before the revision is known.
  */
 export function createInbound(host: EraHost, contentArrays: () => boolean): SessionInbound {
-  const { handlers, events, server } = host;
+  const { events, server } = host;
+  const handlers = limitHandlers(host.handlers);
 
   function answer(
     method: string,
@@ -44,7 +50,7 @@ export function createInbound(host: EraHost, contentArrays: () => boolean): Sess
         if (handlers.roots === undefined) break;
         return Promise.resolve(handlers.roots()).then((roots) => ({ roots: checkRoots(roots) }));
     }
-    throw new RpcError(METHOD_NOT_FOUND, `this client does not offer ${method}`);
+    throw new RpcError(METHOD_NOT_FOUND, `this client does not offer ${excerpt(method, 100)}`);
   }
 
   const inbound: SessionInbound = {
@@ -52,7 +58,7 @@ export function createInbound(host: EraHost, contentArrays: () => boolean): Sess
 
     async onRequest(method, params, context) {
       const result = await answer(method, params, context);
-      const task = metaOf(params)?.[RELATED_TASK];
+      const task = relatedTaskOf(params);
       if (task === undefined) return result;
       return { ...result, _meta: { ...metaOf(result), [RELATED_TASK]: task } };
     },
@@ -82,6 +88,12 @@ export function createInbound(host: EraHost, contentArrays: () => boolean): Sess
     },
   };
   return inbound;
+}
+
+/** What goes back to the server as it came must not be long: the answers to many requests may wait to be read. */
+function relatedTaskOf(params: object | undefined): { taskId: string } | undefined {
+  const { taskId } = (metaOf(params)?.[RELATED_TASK] ?? {}) as { taskId?: unknown };
+  return typeof taskId === "string" && taskId.length <= MAX_TASK_ID_CHARS ? { taskId } : undefined;
 }
 
 function metaOf(value: object | undefined): { [key: string]: unknown } | undefined {

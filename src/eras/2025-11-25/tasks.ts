@@ -9,12 +9,10 @@ import {
   McpResponseError,
   McpTimeoutError,
 } from "../../core/errors.ts";
+import { bounded, SERVER_NUMBERS } from "../../core/server-number.ts";
 import type { ServerCapabilities, Task, Tool } from "../../spec/types.ts";
 import type { EraHost, EraRequest } from "../era.ts";
 import { CallTime } from "../call-time.ts";
-
-/** Between polls, when the server names no interval; and the bounds of what it may name, milliseconds. */
-const POLL = { defaultMs: 1_000, minMs: 50, maxMs: 30_000 };
 
 /** Polls in a row that may fail on the way. */
 const MAX_FAILED_POLLS = 5;
@@ -142,6 +140,5 @@ function checkTask(host: EraHost, call: EraRequest, task: unknown): Task {
 }
 
 function pollDelay({ pollInterval }: Task): number {
-  const wanted = Number.isFinite(pollInterval) ? (pollInterval ?? 0) : POLL.defaultMs;
-  return Math.min(POLL.maxMs, Math.max(POLL.minMs, wanted));
+  return bounded(pollInterval, SERVER_NUMBERS.pollInterval);
 }

@@ -7,12 +7,16 @@ import { RpcError } from "../../jsonrpc/inbound.ts";
 import type { ElicitUrlParams } from "../../spec/types.ts";
 import { elicit } from "../elicitation.ts";
 import type { EraHost, EraRequest } from "../era.ts";
+import { limitHandlers } from "../handlers.ts";
 import { CallTime } from "../call-time.ts";
 
 const URL_ELICITATION_REQUIRED = -32042;
 
 /** How often one call may be sent back to the person (7.23: a bounded number of times). */
 const MAX_ROUNDS = 3;
+
+/** Visits that one error may demand; an error that demands more is the call's. */
+const MAX_VISITS = 32;
 
 /** A visit of which the server reports the end, by this id. */
 type Visit = ElicitUrlParams & { readonly elicitationId: string };
@@ -59,7 +63,8 @@ export class UrlElicitation {
     call: EraRequest,
     signal: AbortSignal,
   ): Promise<boolean> {
-    const { handlers, server } = this.#host;
+    const { server } = this.#host;
+    const handlers = limitHandlers(this.#host.handlers);
     for (const params of wanted) {
       // From now on: it may be reported before the person's consent is.
       const completed = this.#completionOf(params.elicitationId, signal);
@@ -105,6 +110,7 @@ function elicitationsOf(error: unknown): Visit[] | undefined {
   if (!(error instanceof McpResponseError) || error.rpcCode !== URL_ELICITATION_REQUIRED) return;
   const { elicitations } = (error.data ?? {}) as { elicitations?: unknown };
   if (!Array.isArray(elicitations) || elicitations.length === 0) return undefined;
+  if (elicitations.length > MAX_VISITS) return undefined;
   const usable = elicitations.every(
     (one: Partial<ElicitUrlParams> | null) => typeof one?.elicitationId === "string",
   );

@@ -8,7 +8,7 @@ import { RpcError } from "../../jsonrpc/inbound.ts";
 import { INVALID_PARAMS } from "../../jsonrpc/messages.ts";
 import { prepareElicitation } from "../elicitation.ts";
 import type { Continuation } from "../era.ts";
-import type { ClientHandlers, HandlerContext } from "../handlers.ts";
+import { limitHandlers, type ClientHandlers, type HandlerContext } from "../handlers.ts";
 import { checkRoots } from "../roots.ts";
 import { prepareSampling } from "../sampling.ts";
 
@@ -127,7 +127,9 @@ export async function answerInputs(
 }
 
 /** The same checks as if it had come by itself. */
-async function prepare({ handlers, server, method }: InputContext, request: unknown): Promise<Ask> {
+async function prepare(context: InputContext, request: unknown): Promise<Ask> {
+  const { server, method } = context;
+  const handlers = limitHandlers(context.handlers);
   const { params } = (request ?? {}) as { params?: unknown };
   try {
     switch (methodOf(request)) {

@@ -3,11 +3,9 @@
 
 import { McpError, McpProtocolError, McpResponseError } from "../../core/errors.ts";
 import { excerpt } from "../../core/redact.ts";
+import { bounded, SERVER_NUMBERS } from "../../core/server-number.ts";
 import type { JsonRpcErrorObject } from "../../jsonrpc/messages.ts";
 import type { TaskState, TaskStatus } from "../../spec/types.ts";
-
-/** Between polls, when the server names no interval; and the bounds of what it may name, milliseconds. */
-const POLL = { defaultMs: 1_000, minMs: 50, maxMs: 30_000 };
 
 const STATUSES: ReadonlySet<unknown> = new Set<TaskStatus>([
   "working",
@@ -55,8 +53,7 @@ export function readTask(
 
 /** How long to wait before the next poll: the server's latest word, within bounds (12.4). */
 export function pollDelayMs({ pollIntervalMs }: TaskState): number {
-  const wanted = Number.isFinite(pollIntervalMs) ? (pollIntervalMs ?? 0) : POLL.defaultMs;
-  return Math.min(POLL.maxMs, Math.max(POLL.minMs, wanted));
+  return bounded(pollIntervalMs, SERVER_NUMBERS.pollInterval);
 }
 
 /** What the call itself would have given, of a task that is over; `undefined` while it is not. */

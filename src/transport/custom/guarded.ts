@@ -323,12 +323,14 @@ class GuardedExchange implements Exchange {
       },
     };
     if (typeof handle?.describeSilence !== "function") return guarded;
-    const { describeSilence } = handle;
-    return Object.defineProperty(
-      { ...guarded, describeSilence: () => describeSilence.call(handle) },
-      "answeredAfterMs",
-      { get: () => handle.answeredAfterMs },
-    );
+    const describeSilence = (): string | undefined => {
+      let text: unknown;
+      quietly(() => (text = handle.describeSilence?.()));
+      return typeof text === "string" ? text : undefined;
+    };
+    return Object.defineProperty({ ...guarded, describeSilence }, "answeredAfterMs", {
+      get: () => handle.answeredAfterMs,
+    });
   }
 }
 

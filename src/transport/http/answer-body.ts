@@ -1,7 +1,9 @@
 // The body of an answer: whole or as events, whatever its label and its content coding say.
 // Hot path: the base of every request, which is one object with it.
 
+import { Bytes } from "../../core/bytes.ts";
 import { McpProtocolError, type McpError } from "../../core/errors.ts";
+import type { Source } from "../../core/fair-share.ts";
 import { excerpt } from "../../core/redact.ts";
 import { decodeUtf8 } from "../../core/utf8.ts";
 import { NO_HEADERS, withoutRepetition, type AnswerHeaders } from "./answer-headers.ts";
@@ -21,10 +23,13 @@ type BodyMode = "drain" | "undecided" | "message" | "excerpt" | "events";
 /** A length of fewer digits is not looked at beforehand: a body of 9,999 bytes is soon read, whatever the limit. */
 const MIN_LONG_DIGITS = 5;
 
+/** Pieces of a body that cost as much to take as a message. */
+const PIECES_PER_UNIT = 64;
+
 const NO_BYTES = Buffer.alloc(0);
 const BOM = 0xfeff;
 
-export abstract class AnswerBody extends Closable implements DecodedSink {
+export abstract class AnswerBody extends Closable implements DecodedSink, Source {
   protected readonly context: HttpContext;
   /** Of the final answer. */
   status = 0;
@@ -41,10 +46,16 @@ export abstract class AnswerBody extends Closable implements DecodedSink {
   #codedBytes = 0;
   /** Most bodies come in one. */
   #chunk: Buffer | undefined;
-  #moreChunks: Buffer[] | undefined;
+  /** All of the body, once it has come in more than one. */
+  #gathered: Bytes | undefined;
+  #pieces = 0;
   #reader: EventReader | undefined;
   #decoder: ContentDecoder | undefined;
   #isDecoded = false;
+  /** Given to the decoder since it had no more than it could take at once. */
+  #backlogBytes = 0;
+  /** Of the sockets' gate, for the decoder's sake. */
+  #isHolding = false;
   /** The last byte has come, and is being decoded. */
   #ending: { readonly error: McpError | undefined } | undefined;
 
@@ -67,8 +78,6 @@ export abstract class AnswerBody extends Closable implements DecodedSink {
   /** Ends the request, by force if `isCut`. True if something was still awaited. */
   protected abstract endBody(isCut: boolean): boolean;
   protected abstract failBody(error: McpError, isCut: boolean): void;
-  /** After `takeChunk` gave false: more may come. */
-  protected abstract resumeBody(): void;
 
   /**
    * A message or an event stream, as the body shows.
@@ -115,18 +124,32 @@ export abstract class AnswerBody extends Closable implements DecodedSink {
     return first?.includes(",") === true ? this.header("content-type") : first;
   }
 
-  /** False: no more until `resumeBody`. */
-  protected takeChunk(chunk: Buffer): boolean {
+  protected takeChunk(chunk: Buffer): void {
     if (this.#decoder === undefined) {
       this.#take(chunk);
-      return true;
+      return;
     }
     this.#codedBytes += chunk.length;
-    if (this.#mode !== "events" && this.#codedBytes > this.#limitBytes) {
-      this.#onLimit();
-      return true;
+    if (this.#mode !== "events" && this.#codedBytes > this.#limitBytes) this.#onLimit();
+    else if (!this.#decoder.write(chunk)) this.#onBacklog(chunk.length);
+  }
+
+  /** The decoder has more than it can take at once. */
+  #onBacklog(bytes: number): void {
+    const { sockets, messageBytes } = this.context;
+    this.#backlogBytes += bytes;
+    if (!sockets.canHold) {
+      if (this.#backlogBytes > messageBytes) this.#onLimit();
+    } else if (!this.#isHolding) {
+      this.#isHolding = true;
+      sockets.gate.hold();
     }
-    return this.#decoder.write(chunk);
+  }
+
+  #letGo(): void {
+    this.#backlogBytes = 0;
+    if (this.#isHolding) this.context.sockets.gate.release();
+    this.#isHolding = false;
   }
 
   /** The last byte has come or, with an error, will not come. */
@@ -141,13 +164,25 @@ export abstract class AnswerBody extends Closable implements DecodedSink {
   /** Frees what is kept. */
   protected dropBody(): void {
     this.#chunk = undefined;
-    this.#moreChunks = undefined;
+    this.#gathered = undefined;
     this.#reader?.stop();
     this.#decoder?.destroy();
+    if (this.#isHolding) this.#letGo();
+    this.context.share.forget(this);
   }
 
-  onDecoded(chunk: Buffer): void {
-    if (!this.isOver) this.#take(chunk);
+  onDecoded(chunk: Buffer): boolean {
+    return this.isOver || this.#take(chunk);
+  }
+
+  /** For `FairShare`: the server's turn has come again. */
+  resume(): void {
+    if (this.isOver) return;
+    if (this.#reader?.isHeld === true) {
+      if (!this.#reader.resume()) return this.#failTooLarge();
+      if (this.#reader.isHeld) return this.context.share.wait(this);
+    }
+    if (!this.isOver) this.#decoder?.resume();
   }
 
   onDecodedEnd(): void {
@@ -174,7 +209,7 @@ export abstract class AnswerBody extends Closable implements DecodedSink {
   }
 
   onDecoderReady(): void {
-    if (!this.isOver) this.resumeBody();
+    this.#letGo();
   }
 
   #collect(mode: "undecided" | "excerpt", limitBytes: number): void {
@@ -201,26 +236,47 @@ export abstract class AnswerBody extends Closable implements DecodedSink {
     });
   }
 
-  #take(chunk: Buffer): void {
+  /** False: the server's turn is over, and no more is to come until the next. */
+  #take(chunk: Buffer): boolean {
+    const { share } = this.context;
     if (this.#mode === "events") {
       this.#feed(chunk);
-      return;
+      if (this.isOver) return true;
+      if (this.#reader?.isHeld !== true && this.#hasTurn()) return true;
+      share.wait(this);
+      return false;
     }
     this.#bytes += chunk.length;
     if (this.#mode === "drain") {
       if (this.#bytes > ERROR_BODY_BYTES) this.endBody(true);
-      return;
+      return true;
     }
     if (this.#chunk === undefined) this.#chunk = chunk;
-    else {
-      (this.#moreChunks ??= []).push(chunk);
-      this.aliveAtMs = wholeMs(this.context.clock.now());
-    }
+    else this.#gather(this.#chunk, chunk);
     if (this.#mode === "undecided") {
-      const kind = bodyKind(this.#moreChunks === undefined ? chunk : this.#joined());
+      const kind = bodyKind(this.#gathered === undefined ? chunk : this.#joined());
       if (kind !== undefined) this.#decide(kind);
     }
     if (this.#chunk !== undefined && this.#bytes > this.#limitBytes) this.#onLimit();
+    if (this.isOver || this.#hasTurn()) return true;
+    share.wait(this);
+    return false;
+  }
+
+  #gather(first: Buffer, chunk: Buffer): void {
+    if (this.#gathered === undefined) {
+      this.#gathered = new Bytes();
+      this.#gathered.add(first);
+    }
+    this.#gathered.add(chunk);
+    this.aliveAtMs = wholeMs(this.context.clock.now());
+  }
+
+  /** Whether the server may be heard further in this turn: each piece of a body costs, also of one byte. */
+  #hasTurn(): boolean {
+    this.#pieces += 1;
+    if (this.#pieces % PIECES_PER_UNIT !== 0) return true;
+    return this.context.share.onPieces();
   }
 
   /** Labels can be wrong: the body itself decides. */
@@ -295,14 +351,12 @@ export abstract class AnswerBody extends Closable implements DecodedSink {
   #takeBody(): Buffer {
     const body = this.#joined();
     this.#chunk = undefined;
-    this.#moreChunks = undefined;
+    this.#gathered = undefined;
     return body;
   }
 
   #joined(): Buffer {
-    const first = this.#chunk ?? NO_BYTES;
-    const more = this.#moreChunks;
-    return more === undefined ? first : Buffer.concat([first, ...more]);
+    return this.#gathered?.view() ?? this.#chunk ?? NO_BYTES;
   }
 
   /** Since the request was written, answered, or its stream heard of, whole milliseconds. */

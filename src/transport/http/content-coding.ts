@@ -25,7 +25,8 @@ const BROTLI_OPTIONS = {
 
 /** Where decoded bytes go. Nothing is called after `destroy()`. */
 export interface DecodedSink {
-  onDecoded(chunk: Buffer): void;
+  /** False: no more until {@link ContentDecoder.resume}. */
+  onDecoded(chunk: Buffer): boolean;
   /** All has been decoded. */
   onDecodedEnd(): void;
   /** The bytes do not fit their coding. */
@@ -76,8 +77,14 @@ export class ContentDecoder {
   write(chunk: Buffer): boolean {
     const [first] = this.#layers;
     if (first !== undefined) return first.write(chunk);
-    this.#sink.onDecoded(chunk);
-    return true;
+    return this.#sink.onDecoded(chunk);
+  }
+
+  /** The sink takes more. */
+  resume(): void {
+    const last = this.#layers.at(-1);
+    if (last === undefined) this.#sink.onDecoderReady();
+    else last.resume();
   }
 
   end(): void {
@@ -163,10 +170,7 @@ class Layer {
   }
 
   #give(chunk: Buffer): boolean {
-    if (this.#next === undefined) {
-      this.#sink.onDecoded(chunk);
-      return true;
-    }
+    if (this.#next === undefined) return this.#sink.onDecoded(chunk);
     this.#bytes += chunk.length;
     if (this.#bytes <= this.#options.betweenBytes) return this.#next.write(chunk);
     this.destroy();

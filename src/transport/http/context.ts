@@ -1,6 +1,7 @@
 // What all requests to one server share.
 
 import type { Clock } from "../../core/clock.ts";
+import { FairShare } from "../../core/fair-share.ts";
 import { LinkedList, ListItem } from "../../core/linked-list.ts";
 import { redactUrl } from "../../core/redact.ts";
 import type { Quirks } from "../../jsonrpc/quirks.ts";
@@ -51,6 +52,10 @@ export interface HttpContext {
   sink: TransportSink;
   /** When the server was last heard of, on the clock. */
   heardAt: number;
+  /** What its streams may take of the event loop. */
+  readonly share: FairShare;
+  /** Events that are no messages and were reported one by one. */
+  reportedEvents: number;
 }
 
 export interface HttpContextOptions {
@@ -68,7 +73,21 @@ export interface HttpContextOptions {
 export function createHttpContext(options: HttpContextOptions, resume: ResumeOptions): HttpContext {
   const { server, url, clock, quirks, onSecret, dispatcher, limits, timeouts } = options;
   const headers = new RequestHeaders(options.headers);
-  return {
+  const sockets = new Sockets({
+    url,
+    dispatcher,
+    connectMs: timeouts.connectMs,
+    callCount: limits.inFlight,
+  });
+  const share = new FairShare({
+    // Where reading cannot be stopped, what comes is worked on at once: to keep it for later would cost memory.
+    clock: sockets.canHold ? clock : { now: () => 0 },
+    answeredCount: () => context.sink.answeredCount ?? 0,
+    onFlood: () => quirks.note("flood"),
+    onPause: () => sockets.gate.hold(),
+    onResume: () => sockets.gate.release(),
+  });
+  const context: HttpContext = {
     server,
     address: redactUrl(url),
     url,
@@ -83,12 +102,7 @@ export function createHttpContext(options: HttpContextOptions, resume: ResumeOpt
       headers.cookie = header;
       if (header !== undefined) onSecret?.(header);
     }),
-    sockets: new Sockets({
-      url,
-      dispatcher,
-      connectMs: timeouts.connectMs,
-      callCount: limits.inFlight,
-    }),
+    sockets,
     isForeign: dispatcher !== undefined,
     linger: new Linger(clock),
     open: new LinkedList(),
@@ -96,7 +110,10 @@ export function createHttpContext(options: HttpContextOptions, resume: ResumeOpt
     resume,
     sink: { onMessage: ignore, onInvalid: ignore, onClose: ignore },
     heardAt: -Infinity,
+    share,
+    reportedEvents: 0,
   };
+  return context;
 }
 
 /** Ends everything under way without a report, and frees the sockets. */

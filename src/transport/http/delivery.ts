@@ -1,10 +1,14 @@
 // Text of one message to the sink, and whether it was the awaited response.
 
 import { McpProtocolError } from "../../core/errors.ts";
+import { excerpt } from "../../core/redact.ts";
 import type { JsonRpcFailure, JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
-import { parseMessage } from "../../jsonrpc/parse.ts";
+import { parseError, tryParse, type ParseFailure } from "../../jsonrpc/parse.ts";
 import type { Exchange } from "../../jsonrpc/transport.ts";
 import type { HttpContext } from "./context.ts";
+
+/** Events of one connection that are no messages and are reported one by one; all others are only counted. */
+const REPORTED_EVENTS = 5;
 
 /** The message in `text`, or the error that names the server. */
 export function readMessage(
@@ -12,18 +16,35 @@ export function readMessage(
   method: string | undefined,
   text: string,
 ): JsonRpcMessage | JsonRpcMessage[] | McpProtocolError {
-  try {
-    return parseMessage(text, context.sink.repairs);
-  } catch (cause) {
-    if (!(cause instanceof McpProtocolError)) throw cause;
-    return new McpProtocolError(`"${context.server}" at ${context.address}: ${cause.message}`, {
-      code: cause.code === "LIMIT_EXCEEDED" ? "LIMIT_EXCEEDED" : "PROTOCOL_ERROR",
-      server: context.server,
-      method,
-      sent: "yes",
-      cause,
-    });
-  }
+  const message = tryParse(text, context.sink.repairs);
+  return typeof message === "string" ? messageError(context, method, message, text) : message;
+}
+
+function messageError(
+  { server, address }: HttpContext,
+  method: string | undefined,
+  failure: ParseFailure,
+  text: string,
+): McpProtocolError {
+  const cause = parseError(failure, text);
+  const code = cause.code === "LIMIT_EXCEEDED" ? "LIMIT_EXCEEDED" : "PROTOCOL_ERROR";
+  const message = `"${server}" at ${address}: ${cause.message}`;
+  return new McpProtocolError(message, { code, server, method, sent: "yes", cause });
+}
+
+/** An event that is no message, and names no call. */
+export function reportEvent(
+  context: HttpContext,
+  method: string | undefined,
+  failure: ParseFailure,
+  text: string,
+): void {
+  const { quirks, sink } = context;
+  quirks.note("bad-event", context.reportedEvents === 0 ? excerpt(text, 100) : undefined);
+  // An error object, with its stack, is dearer than all else that is done for such an event.
+  if (context.reportedEvents >= REPORTED_EVENTS) return;
+  context.reportedEvents += 1;
+  sink.onInvalid(messageError(context, method, failure, text));
 }
 
 /** Gives the data of an event to the sink; true if the response to `awaitedId` was in it. */
@@ -34,9 +55,9 @@ export function deliverEvent(
   exchange?: Exchange,
   awaitedId?: RequestId,
 ): boolean {
-  const message = readMessage(context, method, text);
-  if (message instanceof McpProtocolError) {
-    if (context.sink.onBroken?.(text) === undefined) context.sink.onInvalid(message);
+  const message = tryParse(text, context.sink.repairs);
+  if (typeof message === "string") {
+    if (context.sink.onBroken?.(text) === undefined) reportEvent(context, method, message, text);
     return false;
   }
   context.sink.onMessage(message, exchange);

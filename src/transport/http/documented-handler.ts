@@ -13,9 +13,9 @@ import type { HeaderSource } from "./answer-headers.ts";
 export interface DirectHandler {
   /** The request is about to be written; what this throws drops it unwritten. */
   onConnect(abort: (reason: Error) => void): void;
-  /** Also for each 1xx. False: the body is to wait. */
-  onHeaders(status: number, headers: HeaderSource, resume: () => void): boolean;
-  /** False: more is to wait. */
+  /** Also for each 1xx. True: the body is not to wait. */
+  onHeaders(status: number, headers: HeaderSource): boolean;
+  /** True: more is not to wait. */
   onData(chunk: Buffer): boolean;
   onComplete(): void;
   onError(reason: unknown): void;
@@ -33,15 +33,15 @@ export class DocumentedHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseStart(
-    controller: Dispatcher.DispatchController,
+    _controller: Dispatcher.DispatchController,
     status: number,
     headers: IncomingHttpHeaders,
   ): void {
-    this.#direct.onHeaders(status, headers, () => controller.resume());
+    this.#direct.onHeaders(status, headers);
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
-    if (!this.#direct.onData(chunk)) controller.pause();
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.#direct.onData(chunk);
   }
 
   onResponseEnd(): void {

@@ -1,14 +1,21 @@
 // Bytes in, server-sent events out, with the cursor of their stream. https://html.spec.whatwg.org/multipage/server-sent-events.html
-// Hot path: text of each chunk, and the parser.
 
-import { createParser, type EventSourceParser } from "eventsource-parser";
-import { Utf8Decoder } from "../../core/utf8.ts";
-import { endsEvent, UnfinishedEvent, type UnfinishedEventRules } from "./unfinished-event.ts";
+import { Bytes } from "../../core/bytes.ts";
+import type { Clock, Timer } from "../../core/clock.ts";
+import type { FairShare } from "../../core/fair-share.ts";
+import { shapeFailure } from "../../jsonrpc/shape.ts";
+import type { Quirks } from "../../jsonrpc/quirks.ts";
+import { SseParser, type SseParserOwner } from "./sse-parser.ts";
 
-const CR = 13;
-const LF = 10;
 const COLON = 58;
-const BOM = 0xfeff;
+/** Lines that bring nothing, and cost as much as a message. */
+const LINES_PER_UNIT = 64;
+
+/** Held beside one event of the longest, bytes. */
+const MAX_HELD_BYTES = 1_048_576;
+
+/** So long without a byte shows that the blank line of an event is not just late, milliseconds. */
+export const QUIET_MS = 250;
 
 /** Where events go. */
 export interface EventOwner {
@@ -16,118 +23,184 @@ export interface EventOwner {
   onEvent(name: string | undefined, data: string): void;
 }
 
+export interface EventRules {
+  readonly clock: Clock;
+  /** The server's repair log. */
+  readonly quirks: Quirks;
+  /** Absent: all that comes is read at once. */
+  readonly share?: FairShare;
+}
+
 /** Reads one stream, from its first byte. */
-export class EventReader {
+export class EventReader implements SseParserOwner {
   /** Id of the last event, inherited from the stream that this one resumes. */
   lastEventId: string | undefined;
-  /** The server's last `retry:`, milliseconds. */
+  /** The server's last `retry:`, milliseconds, within bounds. */
   retryMs: number | undefined;
   /** Events seen, those without data included. */
   eventCount = 0;
   /** Comments at the beginning of a chunk, and events of other names, since the last message. */
   keepAliveCount = 0;
 
+  readonly #owner: EventOwner;
   readonly #limitChars: number;
-  readonly #decoder: Utf8Decoder = new Utf8Decoder();
-  readonly #parser: EventSourceParser;
-  readonly #rules: UnfinishedEventRules | undefined;
-  /** Absent as long as every chunk ends with an event, as most streams' do. */
-  #unfinished: UnfinishedEvent | undefined;
-  #started = false;
-  /** The chunk before ended in CR, which was completed to CRLF: the LF that may follow is its second half. */
-  #skipLf = false;
+  readonly #parser: SseParser;
+  readonly #rules: EventRules | undefined;
+  /** What waits for its turn. */
+  #held: Bytes | undefined;
+  #lines = 0;
+  #eventsAtLook = 0;
+  #heardAt = 0;
+  /** Armed while an event may lack no more than its blank line. Most streams never arm it. */
+  #timer: Timer | undefined;
   #state: "reading" | "stopped" | "too-large" = "reading";
 
   /**
    * @param limitChars longest event, UTF-16 units; a longer one ends the stream
    * @param rules how an event is taken whose blank line never comes; without them it is discarded
    */
-  constructor(
-    owner: EventOwner,
-    limitChars: number,
-    lastEventId?: string,
-    rules?: UnfinishedEventRules,
-  ) {
+  constructor(owner: EventOwner, limitChars: number, lastEventId?: string, rules?: EventRules) {
+    this.#owner = owner;
     this.#limitChars = limitChars;
     this.#rules = rules;
     this.lastEventId = lastEventId;
-    this.#parser = createParser({
-      maxBufferSize: limitChars,
-      onEvent: (event) => {
-        if (this.#state !== "reading") return;
-        // The parser checks what it holds back, not an event that ends in the chunk that made it too long.
-        if (event.data.length > this.#limitChars) {
-          this.#state = "too-large";
-          return;
-        }
-        this.eventCount += 1;
-        if (event.id !== undefined) this.lastEventId = event.id === "" ? undefined : event.id;
-        if (event.data === "") return;
-        const name = event.event === "message" ? undefined : event.event;
-        this.keepAliveCount = name === undefined ? 0 : this.keepAliveCount + 1;
-        owner.onEvent(name, event.data);
-      },
-      onRetry: (ms) => {
-        this.retryMs = ms;
-      },
-      onError: (error) => {
-        if (error.type === "max-buffer-size-exceeded") this.#state = "too-large";
-      },
-    });
+    this.#parser = new SseParser(this, limitChars);
+  }
+
+  /** A part of what came waits for its turn: no more is to be fed until {@link resume} has read it. */
+  get isHeld(): boolean {
+    return this.#held !== undefined;
   }
 
   /** Gives false as soon as an event is too large; nothing is read after that. */
   feed(chunk: Buffer): boolean {
     if (this.#state !== "reading") return this.#state !== "too-large";
-    let text = this.#decoder.write(chunk);
-    if (text === "") return true;
-    if (!this.#started) {
-      this.#started = true;
-      if (text.charCodeAt(0) === BOM) text = text.slice(1);
-    }
-    if (this.#skipLf) {
-      this.#skipLf = false;
-      if (text.charCodeAt(0) === LF) text = text.slice(1);
-    }
-    // The parser holds a final CR back until it knows what follows; a response would wait with it.
-    if (text.charCodeAt(text.length - 1) === CR) {
-      this.#skipLf = true;
-      text += "\n";
-    }
-    if (text === "") return true;
+    if (this.#held !== undefined) return this.#hold(chunk);
     const { eventCount } = this;
-    this.#parser.feed(text);
-    if (text.charCodeAt(0) === COLON && this.eventCount === eventCount) this.keepAliveCount += 1;
-    if (this.#unfinished !== undefined || !endsEvent(text)) {
-      this.#follow(text, this.eventCount > eventCount);
-    }
+    const isComment = chunk[0] === COLON;
+    this.#read(chunk);
+    if (isComment && this.eventCount === eventCount) this.keepAliveCount += 1;
+    if (this.#parser.isBetweenLines) this.#watch();
     return this.#isWithinLimit();
+  }
+
+  /** Goes on with what is held, as far as this turn allows. As {@link feed}. */
+  resume(): boolean {
+    const held = this.#held;
+    this.#held = undefined;
+    return held === undefined ? this.#isWithinLimit() : this.feed(held.view());
   }
 
   /** The stream has ended: an event that lacks no more than its blank line is given. */
   finish(): void {
-    this.#unfinished?.stop();
-    if (this.#state === "reading" && this.#unfinished?.takeMessage() === true) {
-      this.#parser.feed("\n\n");
-    }
+    this.#clearTimer();
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined && this.#state === "reading") this.#readAll(held.view());
+    if (this.#state === "reading") this.#takeMessage();
   }
 
   /** Drops what is left of the chunk being read. */
   stop(): void {
-    this.#unfinished?.stop();
+    this.#clearTimer();
+    this.#held = undefined;
     if (this.#state === "reading") this.#state = "stopped";
   }
 
-  #follow(text: string, isNew: boolean): void {
+  onEvent(given: string | undefined, data: string, id: string | undefined): void {
+    if (this.#state !== "reading") return;
+    if (data.length > this.#limitChars) {
+      this.#state = "too-large";
+      return;
+    }
+    this.eventCount += 1;
+    if (id !== undefined) this.lastEventId = id === "" ? undefined : id;
+    if (data === "") return;
+    const name = given === "message" ? undefined : given;
+    this.keepAliveCount = name === undefined ? 0 : this.keepAliveCount + 1;
+    this.#owner.onEvent(name, data);
+  }
+
+  onRetry(ms: number): void {
+    this.retryMs = ms;
+  }
+
+  #read(chunk: Buffer): void {
+    const share = this.#rules?.share;
+    if (share === undefined) return this.#readAll(chunk);
+    if (!share.begin()) {
+      this.#hold(chunk);
+      return;
+    }
+    const end = this.#parser.read(chunk, 0, this.#mayGoOn);
+    if (this.#parser.isTooLarge) this.#state = "too-large";
+    share.end();
+    if (end < chunk.length && this.#state === "reading") this.#hold(chunk.subarray(end));
+  }
+
+  /** No more than a socket's buffer comes while it is held, unless the socket is not ours. */
+  #hold(chunk: Buffer): boolean {
+    this.#held ??= new Bytes();
+    this.#held.add(chunk);
+    if (this.#held.length > this.#limitChars + MAX_HELD_BYTES) this.#state = "too-large";
+    return this.#isWithinLimit();
+  }
+
+  #readAll(chunk: Buffer): void {
+    this.#parser.read(chunk, 0, () => this.#state === "reading");
+    if (this.#parser.isTooLarge) this.#state = "too-large";
+  }
+
+  readonly #mayGoOn = (): boolean => {
+    if (this.#state !== "reading") return false;
+    this.#lines += 1;
+    if (this.eventCount === this.#eventsAtLook && this.#lines % LINES_PER_UNIT !== 0) return true;
+    this.#eventsAtLook = this.eventCount;
+    return this.#rules?.share?.hasMore() ?? true;
+  };
+
+  /** It is not armed anew with each piece: it looks at the time when it fires. */
+  #watch(): void {
     const rules = this.#rules;
     if (rules === undefined || this.#state !== "reading") return;
-    this.#unfinished ??= new UnfinishedEvent(rules, this.#limitChars, () => {
-      if (this.#state === "reading") this.#parser.feed("\n");
-    });
-    this.#unfinished.follow(text, isNew);
+    this.#heardAt = rules.clock.now();
+    this.#timer ??= rules.clock.setTimer(this.#onTimer, QUIET_MS, true);
+  }
+
+  readonly #onTimer = (): void => {
+    this.#timer = undefined;
+    const rules = this.#rules;
+    if (rules === undefined || this.#state !== "reading" || this.isHeld) return;
+    if (!this.#parser.isBetweenLines) return;
+    const leftMs = this.#heardAt + QUIET_MS - rules.clock.now();
+    if (leftMs > 0) this.#timer = rules.clock.setTimer(this.#onTimer, leftMs, true);
+    else this.#takeMessage();
+  };
+
+  /** Ends the event that has not ended, if its data are a whole message. */
+  #takeMessage(): void {
+    const rules = this.#rules;
+    const data = rules === undefined ? undefined : this.#parser.unfinishedData();
+    if (data === undefined || !isWhole(data)) return;
+    if (rules?.quirks.repair("event-without-end") === true) this.#parser.endEvent();
+  }
+
+  #clearTimer(): void {
+    if (this.#timer !== undefined) this.#rules?.clock.clearTimer(this.#timer);
+    this.#timer = undefined;
   }
 
   #isWithinLimit(): boolean {
     return this.#state !== "too-large";
+  }
+}
+
+function isWhole(data: string): boolean {
+  if (!data.trimStart().startsWith("{") || shapeFailure(data) !== undefined) return false;
+  try {
+    JSON.parse(data);
+    return true;
+  } catch {
+    return false;
   }
 }

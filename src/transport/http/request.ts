@@ -38,7 +38,6 @@ export abstract class HttpRequest extends AnswerBody implements DirectHandler, S
   #path: string;
   #stage: Stage = "queued";
   #abort: ((reason: Error) => void) | undefined;
-  #resume: (() => void) | undefined;
   #redirects = 0;
   /** Bytes of the body of a redirect that is followed, when it ends. */
   #redirectBytes = 0;
@@ -139,9 +138,8 @@ export abstract class HttpRequest extends AnswerBody implements DirectHandler, S
     this.onSent();
   }
 
-  onHeaders(status: number, headers: HeaderSource, resume: () => void): boolean {
+  onHeaders(status: number, headers: HeaderSource): boolean {
     if (status < 200 || this.#stage === "over") return true;
-    this.#resume = resume;
     this.#onHead(status, headers);
     return true;
   }
@@ -162,9 +160,11 @@ export abstract class HttpRequest extends AnswerBody implements DirectHandler, S
 
   onData(chunk: Buffer): boolean {
     if (this.#stage === "over") return true;
-    if (!this.#isRedirected) return this.takeChunk(chunk);
-    this.#redirectBytes += chunk.length;
-    if (this.#redirectBytes > ERROR_BODY_BYTES) this.#resend(true);
+    if (this.#isRedirected) {
+      this.#redirectBytes += chunk.length;
+      if (this.#redirectBytes > ERROR_BODY_BYTES) this.#resend(true);
+    } else this.takeChunk(chunk);
+    // Never to be paused, see read-gate.ts.
     return true;
   }
 
@@ -214,10 +214,6 @@ export abstract class HttpRequest extends AnswerBody implements DirectHandler, S
 
   protected failBody(error: McpError, isCut: boolean): void {
     this.#fail(error, isCut);
-  }
-
-  protected resumeBody(): void {
-    this.#resume?.();
   }
 
   /** For `run`, when the time is right, and for those who have a socket again. */
@@ -315,7 +311,6 @@ export abstract class HttpRequest extends AnswerBody implements DirectHandler, S
       this.#abort?.(ABANDONED);
     }
     this.#abort = undefined;
-    this.#resume = undefined;
     const own = this.#ownSockets;
     this.#ownSockets = undefined;
     // Not from inside the parser that reports the end of the very socket that goes.

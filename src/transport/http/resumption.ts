@@ -13,8 +13,8 @@ import { EventStream, type EventStreamOwner, type StreamEnd } from "./event-stre
 
 /** The share by which a wait that the server asked for may be longer; it is never shorter. */
 const RETRY_JITTER = 0.1;
-/** Node's longest timer; a longer one would fire at once. */
-const MAX_TIMER_MS: number = 2 ** 31 - 1;
+/** The least wait before the n-th GET of one request doubles from the first of these up to the last, milliseconds. */
+const LEAST_WAIT = { firstMs: 10, lastMs: 500 };
 /** Answers to the GET that say that this server does not resume, or not this stream. */
 const FINAL_STATUSES: ReadonlySet<number> = new Set([400, 401, 403, 404, 405, 406, 410, 501]);
 
@@ -48,6 +48,8 @@ export class Resumption extends Closable implements EventStreamOwner {
   #strangers = 0;
   /** GETs since the last event. */
   #attempts = 0;
+  /** GETs of this request that were waited for. */
+  #waits = 0;
 
   constructor(context: HttpContext, request: BrokenRequest) {
     super();
@@ -141,10 +143,13 @@ export class Resumption extends Closable implements EventStreamOwner {
   }
 
   #delayMs(): number {
-    if (this.#retryMs === undefined) return this.#backoff.next();
+    // An event between two GETs begins the backoff anew, and the server chooses `retry:`: neither may make it a loop.
+    const leastMs = Math.min(LEAST_WAIT.lastMs, LEAST_WAIT.firstMs * 2 ** this.#waits);
+    this.#waits += 1;
+    if (this.#retryMs === undefined) return Math.max(leastMs, this.#backoff.next());
     // Rounded up: Node cuts fractions off, and a timer may not fire before the server's wait.
     const jittered = this.#retryMs * (1 + RETRY_JITTER * this.#context.clock.random());
-    return Math.min(MAX_TIMER_MS, Math.ceil(jittered));
+    return Math.max(leastMs, Math.ceil(jittered));
   }
 
   #open(): void {

@@ -3,6 +3,8 @@
 
 import type { SetCookie } from "cookie";
 import type { Clock } from "../../core/clock.ts";
+import { flatCopy } from "../../core/flat.ts";
+import { bounded, SERVER_NUMBERS } from "../../core/server-number.ts";
 
 /** A server may set so many; RFC 6265, section 6.1, asks for at least 50. One more replaces the oldest. */
 const MAX_COOKIES = 50;
@@ -12,7 +14,7 @@ const MAX_COOKIE_CHARS = 4_096;
 
 interface Kept {
   readonly value: string;
-  /** Milliseconds since the Unix epoch; `Infinity` for the life of the session. */
+  /** Milliseconds since the Unix epoch. */
   readonly expiresAt: number;
 }
 
@@ -105,7 +107,7 @@ export class SessionCookies {
     if (!isSendable(name) || !isSendable(value)) return;
     const oldest = this.#kept.size < MAX_COOKIES ? undefined : this.#kept.keys().next().value;
     if (oldest !== undefined) this.#kept.delete(oldest);
-    this.#kept.set(name, { value, expiresAt });
+    this.#kept.set(flatCopy(name), { value: flatCopy(value), expiresAt });
   }
 
   #header(): string | undefined {
@@ -119,9 +121,9 @@ export class SessionCookies {
 }
 
 function expiryOf(maxAge: number | undefined, expires: Date | undefined, now: number): number {
-  if (maxAge !== undefined) return now + maxAge * 1_000;
-  const at = expires?.getTime() ?? Infinity;
-  return Number.isNaN(at) ? Infinity : at;
+  if (maxAge !== undefined) return now + bounded(maxAge * 1_000, SERVER_NUMBERS.cookieAge);
+  const at = expires?.getTime();
+  return now + bounded(at === undefined ? undefined : at - now, SERVER_NUMBERS.cookieAge);
 }
 
 /** RFC 6265, section 5.1.4; without a path, a cookie is for the folder of the URL that set it. */

@@ -6,6 +6,7 @@ import { Socket } from "node:net";
 import { buildConnector, Client, errors, type Dispatcher } from "undici";
 import { CallSocket, CallSockets } from "./call-sockets.ts";
 import type { Sender } from "./call-sockets.ts";
+import { ReadGate } from "./read-gate.ts";
 import { createTunnelAgent, ForwardClient, isHttp } from "./proxied.ts";
 import { proxyFor, ProxySettingError, type Proxy } from "./proxy-environment.ts";
 
@@ -34,6 +35,8 @@ export interface SocketOptions {
 }
 
 export class Sockets {
+  /** Of all that are not the user's, and not inside of a tunnel. */
+  readonly gate: ReadGate = new ReadGate();
   readonly #options: SocketOptions;
   readonly #connect: buildConnector.connector;
   readonly #sockets = new Set<Socket>();
@@ -57,6 +60,7 @@ export class Sockets {
       const socket: unknown = connector(target, callback);
       if (!(socket instanceof Socket)) return;
       this.#sockets.add(socket);
+      this.gate.guard(socket);
       this.#opened += 1;
       socket.once("close", () => this.#sockets.delete(socket));
     };
@@ -178,6 +182,11 @@ export class Sockets {
   get isPlain(): boolean {
     const proxy = this.#proxy;
     return proxy instanceof ProxySettingError || proxy?.url.protocol !== "https:";
+  }
+
+  /** Reading can be stopped: see {@link gate}. */
+  get canHold(): boolean {
+    return this.#given === undefined && !this.#hasTunnels;
   }
 
   get #hasTunnels(): boolean {

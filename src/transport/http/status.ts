@@ -8,9 +8,11 @@ import {
   type McpError,
 } from "../../core/errors.ts";
 import { describeBody } from "../../core/html-text.ts";
+import { keptText } from "../../core/flat.ts";
 import { excerpt, redactUrl } from "../../core/redact.ts";
+import { bounded, SERVER_NUMBERS } from "../../core/server-number.ts";
 import type { JsonRpcFailure, RequestId } from "../../jsonrpc/messages.ts";
-import { parseMessage } from "../../jsonrpc/parse.ts";
+import { tryParse } from "../../jsonrpc/parse.ts";
 import type { AnswerHeaders } from "./answer-headers.ts";
 import type { HttpContext } from "./context.ts";
 import { afterSilence, proxyHint } from "./silence.ts";
@@ -127,8 +129,9 @@ export function rpcError(
   answer: { readonly status: number; readonly answeredAfterMs: number },
   waitMs?: number,
 ): McpResponseError {
-  const { code, message, data } = failure.error;
-  const text = excerpt(message ?? "");
+  const { code, data } = failure.error;
+  const message = keptText(failure.error.message ?? "");
+  const text = excerpt(message);
   return new McpResponseError(`"${context.server}" answered with error ${code}: ${text}`, {
     server: context.server,
     method,
@@ -146,10 +149,10 @@ export function rpcError(
 export function retryAfterMs(value: string | undefined, wallTimeMs: number): number | undefined {
   if (value === undefined) return undefined;
   const trimmed = value.trim();
-  if (/^\d+$/.test(trimmed)) return Number(trimmed) * 1_000;
+  if (/^\d+$/.test(trimmed)) return bounded(Number(trimmed) * 1_000, SERVER_NUMBERS.retryAfter);
   if (!HTTP_DATE.test(trimmed)) return undefined;
   const at = Date.parse(trimmed);
-  return Number.isNaN(at) ? undefined : Math.max(0, at - wallTimeMs);
+  return Number.isNaN(at) ? undefined : bounded(at - wallTimeMs, SERVER_NUMBERS.retryAfter);
 }
 
 /** What stands before `;`, in lower case. */
@@ -173,12 +176,8 @@ function rpcFailure(
   body: string,
   id: RequestId | undefined,
 ): JsonRpcFailure | undefined {
-  let message;
-  try {
-    message = parseMessage(body, context.sink.repairs);
-  } catch {
-    return undefined;
-  }
+  const message = tryParse(body, context.sink.repairs);
+  if (typeof message === "string") return undefined;
   if (Array.isArray(message) || !("error" in message)) return undefined;
   if (message.id === id || message.id === undefined || message.id === null) return message;
   if (message.id !== String(id)) return undefined;

@@ -1,10 +1,11 @@
 // One message of HTTP+SSE: a POST whose answer should have no body that matters, but may have the response. https://modelcontextprotocol.io/specification/2024-11-05/basic/transports#http-with-sse
 
-import { McpProtocolError, type McpError } from "../../core/errors.ts";
+import type { McpError } from "../../core/errors.ts";
 import type { JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
+import { tryParse } from "../../jsonrpc/parse.ts";
 import type { Exchange, ExchangeHandle } from "../../jsonrpc/transport.ts";
 import type { HttpContext } from "../http/context.ts";
-import { holdsResponseTo, readMessage } from "../http/delivery.ts";
+import { holdsResponseTo } from "../http/delivery.ts";
 import { EventReader, type EventOwner } from "../http/event-reader.ts";
 import { HttpRequest } from "../http/request.ts";
 import { statusError } from "../http/status.ts";
@@ -100,8 +101,8 @@ export class SsePost extends HttpRequest implements ExchangeHandle, EventOwner {
 
   /** Anything but messages says no more than that the request was taken. */
   #onText(text: string): void {
-    const message = readMessage(this.context, this.rpcMethod, text);
-    if (message instanceof McpProtocolError) return;
+    const message = tryParse(text, this.context.sink.repairs);
+    if (typeof message === "string") return;
     if (!this.context.quirks.repair("answer-in-post-body")) return;
     this.context.sink.onMessage(message, this.#exchange);
     if (this.#id !== undefined && holdsResponseTo(message, this.#id)) this.linger();

@@ -11,6 +11,7 @@ import {
   type McpError,
 } from "../../core/errors.ts";
 import { redactUrl } from "../../core/redact.ts";
+import { tryParse } from "../../jsonrpc/parse.ts";
 import type { Quirks } from "../../jsonrpc/quirks.ts";
 import type { JsonRpcMessage, RequestId } from "../../jsonrpc/messages.ts";
 import type {
@@ -20,7 +21,7 @@ import type {
   TransportSink,
 } from "../../jsonrpc/transport.ts";
 import { closeHttpContext, createHttpContext, type HttpContext } from "../http/context.ts";
-import { readMessage } from "../http/delivery.ts";
+import { reportEvent } from "../http/delivery.ts";
 import { isSameOrigin } from "../http/origin.ts";
 import { EventStream, type EventStreamOwner, type StreamEnd } from "../http/event-stream.ts";
 import { SsePost } from "./sse-post.ts";
@@ -161,9 +162,11 @@ class SseTransport implements DuplexTransport, EventStreamOwner {
 
   #deliver(data: string): void {
     const { sink } = this.#context;
-    const message = readMessage(this.#context, undefined, data);
-    if (message instanceof McpProtocolError) {
-      if (sink.onBroken?.(data) === undefined) sink.onInvalid(message);
+    const message = tryParse(data, sink.repairs);
+    if (typeof message === "string") {
+      if (sink.onBroken?.(data) === undefined) {
+        reportEvent(this.#context, undefined, message, data);
+      }
       return;
     }
     if (!Array.isArray(message) && !("method" in message) && message.id != null) {

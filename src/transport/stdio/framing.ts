@@ -15,6 +15,8 @@ export interface LineSplitterOptions {
   /** A whole line, decoded, without its line end; blank lines are left out. */
   onLine(line: string): void;
   onOverflow(): void;
+  /** Asked after each line: false leaves the rest for {@link LineSplitter.resume}. Absent: it is never left. */
+  mayGoOn?(): boolean;
 }
 
 /**
@@ -27,12 +29,37 @@ export class LineSplitter {
   #carry: Buffer = Buffer.alloc(0);
   #carryBytes = 0;
   #stopped = false;
+  /** The rest of a chunk that waits for its turn. */
+  #held: Buffer | undefined;
 
   constructor(options: LineSplitterOptions) {
     this.#options = options;
   }
 
+  /** A part of what came waits for its turn. */
+  get isHeld(): boolean {
+    return this.#held !== undefined;
+  }
+
+  /** Keeps a chunk until {@link resume}. */
+  hold(chunk: Buffer): void {
+    if (this.#stopped) return;
+    this.#held = this.#held === undefined ? chunk : Buffer.concat([this.#held, chunk]);
+  }
+
+  /** Goes on with what is held, as far as `mayGoOn` allows. */
+  resume(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.push(held);
+  }
+
   push(chunk: Buffer): void {
+    if (this.#held !== undefined) this.hold(chunk);
+    else this.#split(chunk, true);
+  }
+
+  #split(chunk: Buffer, isSliced: boolean): void {
     let start = 0;
     while (!this.#stopped) {
       const end = chunk.indexOf(LF, start);
@@ -43,12 +70,19 @@ export class LineSplitter {
         this.#emitCarry();
       }
       start = end + 1;
+      if (isSliced && start < chunk.length && this.#options.mayGoOn?.() === false) {
+        if (!this.#stopped) this.#held = chunk.subarray(start);
+        return;
+      }
     }
     if (!this.#stopped && start < chunk.length) this.#append(chunk, start, chunk.length);
   }
 
   /** The input is over: what stands after the last LF is a line too. */
   end(): void {
+    const held = this.#held;
+    this.#held = undefined;
+    if (held !== undefined) this.#split(held, false);
     if (!this.#stopped && this.#carryBytes > 0) this.#emitCarry();
     this.stop();
   }
@@ -56,6 +90,7 @@ export class LineSplitter {
   /** Nothing more is delivered, not even the rest of the chunk at hand. */
   stop(): void {
     this.#stopped = true;
+    this.#held = undefined;
     this.#carry = Buffer.alloc(0);
     this.#carryBytes = 0;
   }

@@ -9,6 +9,7 @@ import {
   McpProtocolError,
 } from "../../core/errors.ts";
 import type { McpError } from "../../core/errors.ts";
+import { FairShare } from "../../core/fair-share.ts";
 import { excerpt } from "../../core/redact.ts";
 import { StateMachine } from "../../core/state-machine.ts";
 import type { TransitionTable } from "../../core/state-machine.ts";
@@ -27,6 +28,7 @@ import { ProcessGroup } from "./process-group.ts";
 import type { ProcessExit } from "./process-group.ts";
 import { isNotFound, spawnError, spawnServer, untilSpawned } from "./spawn.ts";
 import type { SpawnedChild, SpawnOptions } from "./spawn.ts";
+import { SlicedOutput } from "./sliced-output.ts";
 import { StderrTail } from "./stderr-tail.ts";
 import { failLater, StdinWriter, unsentError } from "./stdin-writer.ts";
 import { foreignFraming, StdoutReader } from "./stdout-reader.ts";
@@ -64,6 +66,9 @@ export interface StdioTransport extends DuplexTransport {
  * A grandchild that holds the pipe would make it endless.
  */
 const DRAIN_GRACE_MS = 250;
+
+/** How often it is waited for again while its output is read in slices: a grandchild may write for ever. */
+const MAX_GRACES = 20;
 
 /** Lines of stderr quoted in the error of a lost connection. */
 const QUOTED_STDERR_LINES = 5;
@@ -179,6 +184,11 @@ class ChildTransport implements StdioTransport {
     if (this.#state.current.name !== "starting") throw this.#closedError();
     const { child, stdin, stdout, stderr } = spawned;
     const { server, limits, clock, quirks, onStderr } = this.#options;
+    const share = new FairShare({
+      clock,
+      answeredCount: () => sink.answeredCount ?? 0,
+      onFlood: () => quirks.note("flood"),
+    });
     const gauge = new NoiseGauge(() => clock.now(), quirks.strict);
     let reportCount = 0;
     const link: Link = {
@@ -189,6 +199,7 @@ class ChildTransport implements StdioTransport {
         maxLineBytes: limits.messageBytes,
         onLine: (line) => link.reader.read(line),
         onOverflow: () => this.#onOverflow(link),
+        mayGoOn: () => share.hasMore(),
       }),
       reader: new StdoutReader({
         repairs: sink.repairs,
@@ -211,7 +222,8 @@ class ChildTransport implements StdioTransport {
     };
     this.#state.moveTo({ name: "open", link });
 
-    stdout.on("data", (chunk: Buffer) => link.splitter.push(chunk));
+    const output = new SlicedOutput(stdout, link.splitter, share);
+    stdout.on("data", (chunk: Buffer) => output.take(chunk));
     stdout.on("close", () => this.#drain(link));
     stdin.on("error", () => this.#drain(link));
     child.on("exit", () => this.#drain(link));
@@ -222,16 +234,27 @@ class ChildTransport implements StdioTransport {
 
     const decoder = new StringDecoder("utf8");
     stderr.on("data", (chunk: Buffer) => {
+      const isInTurn = share.begin();
       this.#stderr.push(chunk);
       const text = onStderr === undefined ? "" : decoder.write(chunk);
       if (text !== "") onStderr?.(text);
+      if (isInTurn && (share.hasMore(), share.end())) return;
+      stderr.pause();
+      share.wait(stderr);
     });
   }
 
   #drain(link: Link): void {
     if (this.#state.current.name !== "open") return;
     const { clock } = this.#options;
-    const timer = clock.setTimer(() => this.#lose(link), DRAIN_GRACE_MS);
+    let graces = 0;
+    const onGrace = (): void => {
+      graces += 1;
+      // What it wrote before its end waits for its turns.
+      if (!link.splitter.isHeld || graces >= MAX_GRACES) return this.#lose(link);
+      timer = clock.setTimer(onGrace, DRAIN_GRACE_MS);
+    };
+    let timer = clock.setTimer(onGrace, DRAIN_GRACE_MS);
     this.#state.moveTo({ name: "draining", link, dispose: () => clock.clearTimer(timer) });
   }
 

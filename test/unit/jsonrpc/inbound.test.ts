@@ -264,3 +264,66 @@ test("abortAll gives every handler the reason and forgets them", async () => {
   expect(reasons).toEqual([reason, reason]);
   expect(respond).not.toHaveBeenCalled();
 });
+
+describe("a server that asks too much", () => {
+  test("handlers of requests that were taken back count until they end", async () => {
+    const ends: (() => void)[] = [];
+    handle = () => new Promise((resolve) => ends.push(() => resolve({})));
+    for (let id = 0; id < MAX_INBOUND * 4; id++) {
+      transport.ask(id, "elicitation/create");
+      transport.push({
+        jsonrpc: "2.0",
+        method: "notifications/cancelled",
+        params: { requestId: id },
+      });
+    }
+    await settled();
+    expect(ends).toHaveLength(MAX_INBOUND);
+    expect(quirks.counts["too-many-requests"]).toBeGreaterThan(0);
+    for (const end of ends) end();
+    await settled();
+    transport.ask("after", "elicitation/create");
+    await settled();
+    expect(ends).toHaveLength(MAX_INBOUND + 1);
+  });
+
+  test("an id that is long is not answered, and named once", async () => {
+    for (let count = 0; count < 3; count++) transport.ask("x".repeat(1_000_000), "ping");
+    transport.ask("y".repeat(256), "ping");
+    await settled();
+    expect(transport.responses).toHaveLength(1);
+    expect(quirks.counts).toEqual({ "id-too-long": 3 });
+  });
+
+  test("a progress token that is long is not used", async () => {
+    handle = async (_, context) => {
+      context.progress({ progress: 1 });
+      return {};
+    };
+    const ask = (id: number, progressToken: string): void =>
+      transport.push({ jsonrpc: "2.0", id, method: "a", params: { _meta: { progressToken } } });
+    ask(1, "x".repeat(257));
+    ask(2, "fits");
+    await settled();
+    const text = JSON.stringify(transport.sent);
+    expect(text).toContain("fits");
+    expect(text).not.toContain("xxx");
+  });
+
+  test("an error quotes no more of a method than a reader needs", async () => {
+    handle = async (method) => {
+      throw new RpcError(-32601, method);
+    };
+    transport.ask(1, "m".repeat(1_000_000));
+    await settled();
+    expect(JSON.stringify(transport.responses).length).toBeLessThan(2_000);
+  });
+
+  test("strays are reported a few times a minute", async () => {
+    for (let id = 0; id < 1_000; id++)
+      transport.push({ jsonrpc: "2.0", id: 5_000 + id, result: {} });
+    await settled();
+    expect(strays.length).toBeLessThanOrEqual(20);
+    expect(strays.at(-1)?.[0]).toContain("not reported");
+  });
+});

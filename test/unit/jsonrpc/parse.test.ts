@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { McpProtocolError } from "../../../src/core/errors.ts";
-import { MAX_DEPTH, parseMessage } from "../../../src/jsonrpc/parse.ts";
+import { parseMessage } from "../../../src/jsonrpc/parse.ts";
+import { MAX_DEPTH } from "../../../src/jsonrpc/shape.ts";
 
 function failure(text: string): McpProtocolError {
   try {

@@ -8,7 +8,7 @@ import {
 } from "../../../../src/eras/2026-07-28/param-headers.ts";
 import type { ParamPlan } from "../../../../src/eras/2026-07-28/param-headers.ts";
 import type { HeaderList } from "../../../../src/jsonrpc/transport.ts";
-import { MAX_DEPTH } from "../../../../src/jsonrpc/parse.ts";
+import { MAX_DEPTH } from "../../../../src/jsonrpc/shape.ts";
 
 /** As it comes off the wire: `__proto__` is a property of its own there. */
 function fromWire(json: string): unknown {

@@ -35,6 +35,11 @@ export class RecordingSink implements TransportSink {
   readonly closed: McpError[] = [];
   readonly #waiters = new Set<() => void>();
 
+  /** Every message counts as the answer to a call: what is too much of anything else is not the matter here. */
+  get answeredCount(): number {
+    return this.received.length;
+  }
+
   onMessage(message: JsonRpcMessage | JsonRpcMessage[], exchange?: Exchange): void {
     this.received.push({ message, exchange });
     if (exchange instanceof TestExchange) exchange.onMessage(message);

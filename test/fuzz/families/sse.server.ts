@@ -1,0 +1,9 @@
+// The server of the family `sse`.
+
+import { startRawServer } from "../wire/raw-server.ts";
+
+const url = startRawServer();
+
+export function obey(): Promise<string> {
+  return url;
+}
