@@ -37,59 +37,61 @@ class Writer {
     return this.#pieces.join("") + this.#recent.join("");
   }
 
-  /** Whether it was within the limits. */
-  async write(value: unknown, depth: number): Promise<boolean> {
-    if (this.#writePiece(value)) return this.#chars <= this.#maxChars;
+  /** Whether it was within the limits. `depth`: of what the value stands in. */
+  write(value: unknown, depth: number): Promise<boolean> | boolean {
+    if (typeof value !== "object" || value === null) return this.#writeWhole(value);
+    if (Array.isArray(value)) {
+      return isSmall(value) ? this.#writeWhole(value) : this.#writeList(value, depth + 1);
+    }
+    // Read once: for an object of 100,000 names that alone takes longer than a slice.
+    const names = Object.keys(value);
+    return names.length <= PIECE_VALUES && isSmall(value)
+      ? this.#writeWhole(value)
+      : this.#writeFields(value as Fields, names, depth + 1);
+  }
+
+  #writeWhole(value: unknown): Promise<boolean> | boolean {
+    this.#add(JSON.stringify(value) ?? "null");
+    return this.#goOn();
+  }
+
+  async #writeFields(fields: Fields, names: readonly string[], depth: number): Promise<boolean> {
     if (depth > MAX_DEPTH) return false;
-    if (Array.isArray(value)) return this.#writeList(value, depth);
-    const fields = value as { readonly [name: string]: unknown };
     let separator = "{";
-    for (const name of Object.keys(fields)) {
+    for (const name of names) {
       const part = fields[name];
       if (part === undefined) continue;
       this.#add(`${separator}${JSON.stringify(name)}:`);
       separator = ",";
-      if (!(await this.#writePart(part, depth))) return false;
+      if (!(await this.write(part, depth))) return false;
     }
     this.#add(separator === "{" ? "{}" : "}");
-    return this.#chars <= this.#maxChars;
+    return this.#goOn();
   }
 
   async #writeList(list: readonly unknown[], depth: number): Promise<boolean> {
+    if (depth > MAX_DEPTH) return false;
     for (let from = 0; from < list.length; from += BATCH) {
       this.#add(from === 0 ? "[" : ",");
       const batch = list.slice(from, from + BATCH);
-      if (weigh(batch, PIECE_CHARS, PIECE_VALUES) !== undefined) {
+      if (isSmall(batch)) {
         this.#add(JSON.stringify(batch).slice(1, -1));
         if (!(await this.#goOn())) return false;
         continue;
       }
       for (const [index, item] of batch.entries()) {
         if (index > 0) this.#add(",");
-        if (!(await this.#writePart(item, depth))) return false;
+        if (!(await this.write(item, depth))) return false;
       }
     }
     this.#add("]");
-    return this.#chars <= this.#maxChars;
-  }
-
-  /** Without a promise for each of a million small parts. */
-  #writePart(part: unknown, depth: number): Promise<boolean> | boolean {
-    return this.#writePiece(part) ? this.#goOn() : this.write(part, depth + 1);
+    return this.#goOn();
   }
 
   /** Whether it is still within the limits; in the next slice, if this one is over. */
   #goOn(): Promise<boolean> | boolean {
     if (this.#chars > this.#maxChars) return false;
     return performance.now() < this.#sliceEndsAt || this.#pause();
-  }
-
-  /** `false`: it is made of parts, and too large to be written at once. */
-  #writePiece(value: unknown): boolean {
-    const isWhole = typeof value !== "object" || value === null;
-    if (!isWhole && weigh(value, PIECE_CHARS, PIECE_VALUES) === undefined) return false;
-    this.#add(JSON.stringify(value) ?? "null");
-    return true;
   }
 
   #add(piece: string): void {
@@ -104,4 +106,12 @@ class Writer {
     this.#sliceEndsAt = performance.now() + SLICE_MS;
     return true;
   }
+}
+
+interface Fields {
+  readonly [name: string]: unknown;
+}
+
+function isSmall(value: object): boolean {
+  return weigh(value, PIECE_CHARS, PIECE_VALUES) !== undefined;
 }
