@@ -55,8 +55,8 @@ const MAX_PLACES = 100_000;
 /** Arguments of one tool that are mirrored: servers and proxies refuse a request with more headers. */
 const MAX_MIRRORED = 100;
 
-/** Properties on the way to all of them together: a few lines of a deep schema could name millions. */
-const MAX_STEPS = 4_096;
+/** Properties on the way to all of them together, if there are several: a few lines of a deep schema name thousands. */
+const MAX_STEPS = 512;
 
 /** How much of a server's own names stands in a message. */
 const MAX_SHOWN_CHARS = 120;
@@ -78,7 +78,7 @@ export function planParams(inputSchema: unknown): ParamPlan | { readonly invalid
       const param = readAnnotation(place, taken);
       if ("invalid" in param) return param;
       steps += param.path.length;
-      if (params.length >= MAX_MIRRORED || steps > MAX_STEPS) {
+      if (params.length >= MAX_MIRRORED || (params.length > 0 && steps > MAX_STEPS)) {
         return {
           invalid: `more than ${MAX_MIRRORED} properties have "${ANNOTATION}", or they are nested too deep`,
         };

@@ -22,6 +22,7 @@ const MAX_TOLD = 5;
 
 /** Roughly what is remembered of a tool beside the texts, as characters. */
 const TOOL_CHARS = 100;
+const STEP_CHARS = 8;
 
 const NO_HEADERS: HeaderList = [];
 
@@ -106,10 +107,12 @@ export class ToolHeaders {
 }
 
 function sizeOf({ params }: ParamPlan): number {
-  return params.reduce(
-    (sum, { header, path }) => sum + header.length + path.join().length + TOOL_CHARS,
-    TOOL_CHARS,
-  );
+  let size = TOOL_CHARS;
+  for (const { header, path } of params) {
+    size += header.length + TOOL_CHARS;
+    for (const step of path) size += step.length + STEP_CHARS;
+  }
+  return size;
 }
 
 /** For a tool that another connection had listed. */
