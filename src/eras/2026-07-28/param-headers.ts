@@ -17,6 +17,11 @@ interface MirroredParam {
   readonly type: "string" | "integer" | "boolean";
 }
 
+/** How many objects and arrays may still be searched, of one page of tools: half a million take a tenth of a second. */
+export interface SearchBudget {
+  left: number;
+}
+
 /** The plan of every tool without annotations. */
 export const EMPTY_PLAN: ParamPlan = Object.freeze({ params: Object.freeze([]) });
 
@@ -66,7 +71,10 @@ const MAX_SHOWN_CHARS = 120;
  * Every keyword is searched, unknown ones too, because an annotation in the wrong place makes the whole
  * definition invalid (10.2, 10.3).
  */
-export function planParams(inputSchema: unknown): ParamPlan | { readonly invalid: string } {
+export function planParams(
+  inputSchema: unknown,
+  budget: SearchBudget = { left: MAX_PLACES },
+): ParamPlan | { readonly invalid: string } {
   const params: MirroredParam[] = [];
   const taken = new Set<string>();
   const places: Place[] = [];
@@ -86,10 +94,15 @@ export function planParams(inputSchema: unknown): ParamPlan | { readonly invalid
       params.push(param);
     }
     addInner(place, places);
-    if (places.length > MAX_PLACES) {
-      return { invalid: `the schema has more than ${MAX_PLACES} objects and arrays` };
+    if (places.length > MAX_PLACES || places.length > budget.left) {
+      const most = Math.min(MAX_PLACES, budget.left);
+      budget.left = Math.max(0, budget.left - places.length);
+      return {
+        invalid: `the schema has more than ${most} objects and arrays, or the page of the list has more than can be searched in good time`,
+      };
     }
   }
+  budget.left -= places.length;
   return params.length === 0 ? EMPTY_PLAN : Object.freeze({ params: Object.freeze(params) });
 }
 
