@@ -11,6 +11,7 @@ export const FAMILIES: Readonly<Record<string, string>> = {
   floods: "floods of every kind beside a server that does no harm",
   caches: "cached answers of many users and tenants in a store that may do anything",
   lists: "lists that are endless, huge, doubled, renamed for ever, or changed after each look",
+  schemas: "random and hostile output schemas and forms of elicitation",
 };
 
 export function moduleOf(family: string): URL {

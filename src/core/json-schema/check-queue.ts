@@ -1,11 +1,11 @@
 // The checks that wait for the worker thread: one line per server, served in turn, each within its server's budget.
 
 import type { CheckBudget } from "./budget.ts";
+import { jsonTextOf } from "./json-text.ts";
 import type { SchemaThread, ThreadAnswer } from "./schema-thread.ts";
 import type { ReadSchema } from "./read-schema.ts";
 import { unchecked } from "./verdict.ts";
 import type { Unchecked } from "./verdict.ts";
-import { weigh } from "./weigh.ts";
 
 /** A check whose turn comes later is not done, milliseconds: its result waits for it. */
 const MAX_WAIT_MS = 5_000;
@@ -22,9 +22,8 @@ const SCHEMA_CHARS_PER_MS = 100;
 /** A check that ends its thread costs all servers a new one: it is charged so many times. */
 const LOST_FACTOR = 2;
 
-/** A value that is larger is not written as JSON for the thread: the event loop would stand still meanwhile. */
-const MAX_VALUE_CHARS = 16_000_000;
-const MAX_VALUES = 1_000_000;
+/** A larger value is not checked: it would not find room in the thread. */
+const MAX_VALUE_CHARS = 12_000_000;
 
 export type ForWorker = Extract<ReadSchema, { kind: "worker" }>;
 
@@ -82,11 +81,9 @@ export class CheckQueue {
     if (budget.isSpent) return unchecked("budget", SPENT);
     if (performance.now() - since > MAX_WAIT_MS) return unchecked("time", WAITED);
     try {
-      if (weigh(value, MAX_VALUE_CHARS, MAX_VALUES) === undefined) {
-        return unchecked("value", "the value is too large or too deep");
-      }
       // Not before its turn: a thousand large values in the line would be there twice.
-      const text = JSON.stringify(value);
+      const text = await jsonTextOf(value, MAX_VALUE_CHARS);
+      if (text === undefined) return unchecked("value", "the value is too large or too deep");
       const grantedMs = text.length / VALUE_CHARS_PER_MS;
       const limitMs = CHECK_MS + grantedMs + schema.text.length / SCHEMA_CHARS_PER_MS;
       const job = { schema: schema.text, dialect: schema.dialect, value: text };

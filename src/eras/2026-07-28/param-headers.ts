@@ -17,6 +17,11 @@ interface MirroredParam {
   readonly type: "string" | "integer" | "boolean";
 }
 
+/** How many objects and arrays may still be searched, of one page of tools: half a million take a tenth of a second. */
+export interface SearchBudget {
+  left: number;
+}
+
 /** The plan of every tool without annotations. */
 export const EMPTY_PLAN: ParamPlan = Object.freeze({ params: Object.freeze([]) });
 
@@ -55,8 +60,8 @@ const MAX_PLACES = 100_000;
 /** Arguments of one tool that are mirrored: servers and proxies refuse a request with more headers. */
 const MAX_MIRRORED = 100;
 
-/** Properties on the way to all of them together: a few lines of a deep schema could name millions. */
-const MAX_STEPS = 4_096;
+/** Properties on the way to all of them together, if there are several: a few lines of a deep schema name thousands. */
+const MAX_STEPS = 512;
 
 /** How much of a server's own names stands in a message. */
 const MAX_SHOWN_CHARS = 120;
@@ -66,7 +71,10 @@ const MAX_SHOWN_CHARS = 120;
  * Every keyword is searched, unknown ones too, because an annotation in the wrong place makes the whole
  * definition invalid (10.2, 10.3).
  */
-export function planParams(inputSchema: unknown): ParamPlan | { readonly invalid: string } {
+export function planParams(
+  inputSchema: unknown,
+  budget: SearchBudget = { left: MAX_PLACES },
+): ParamPlan | { readonly invalid: string } {
   const params: MirroredParam[] = [];
   const taken = new Set<string>();
   const places: Place[] = [];
@@ -78,7 +86,7 @@ export function planParams(inputSchema: unknown): ParamPlan | { readonly invalid
       const param = readAnnotation(place, taken);
       if ("invalid" in param) return param;
       steps += param.path.length;
-      if (params.length >= MAX_MIRRORED || steps > MAX_STEPS) {
+      if (params.length >= MAX_MIRRORED || (params.length > 0 && steps > MAX_STEPS)) {
         return {
           invalid: `more than ${MAX_MIRRORED} properties have "${ANNOTATION}", or they are nested too deep`,
         };
@@ -86,10 +94,15 @@ export function planParams(inputSchema: unknown): ParamPlan | { readonly invalid
       params.push(param);
     }
     addInner(place, places);
-    if (places.length > MAX_PLACES) {
-      return { invalid: `the schema has more than ${MAX_PLACES} objects and arrays` };
+    if (places.length > MAX_PLACES || places.length > budget.left) {
+      const most = Math.min(MAX_PLACES, budget.left);
+      budget.left = Math.max(0, budget.left - places.length);
+      return {
+        invalid: `the schema has more than ${most} objects and arrays, or the page of the list has more than can be searched in good time`,
+      };
     }
   }
+  budget.left -= places.length;
   return params.length === 0 ? EMPTY_PLAN : Object.freeze({ params: Object.freeze(params) });
 }
 

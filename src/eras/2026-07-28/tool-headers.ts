@@ -8,7 +8,7 @@ import type { HeaderList } from "../../jsonrpc/transport.ts";
 import type { Tool } from "../../spec/types.ts";
 import type { EraHost, EraRequest } from "../era.ts";
 import { EMPTY_PLAN, paramHeaders, planParams } from "./param-headers.ts";
-import type { ParamPlan } from "./param-headers.ts";
+import type { ParamPlan, SearchBudget } from "./param-headers.ts";
 
 /**
  * Tools that are remembered, those that were listed last, and the characters of what is remembered of them. A server
@@ -17,11 +17,15 @@ import type { ParamPlan } from "./param-headers.ts";
 const MAX_REMEMBERED = 10_000;
 const MAX_REMEMBERED_CHARS = 4 * 1024 * 1024;
 
+/** Objects and arrays in the schemas of one page; a page of 5,000 tools has some hundred thousand. */
+const MAX_PLACES_OF_PAGE = 500_000;
+
 /** Tools of one page whose reason is told; of the others their number is. */
 const MAX_TOLD = 5;
 
 /** Roughly what is remembered of a tool beside the texts, as characters. */
 const TOOL_CHARS = 100;
+const STEP_CHARS = 8;
 
 const NO_HEADERS: HeaderList = [];
 
@@ -44,12 +48,13 @@ export class ToolHeaders {
     const { tools } = page as { tools?: unknown };
     if (!Array.isArray(tools)) return page;
     this.#wasListed = true;
+    const budget = { left: MAX_PLACES_OF_PAGE };
     let newCount = 0;
     const onInvalid = (message: string): void => {
       if (newCount++ < MAX_TOLD) this.#events.onWarning(message);
     };
     const valid = (tools as (Partial<Tool> | null)[]).filter((tool, index) =>
-      index < MAX_REMEMBERED ? this.#learn(tool, onInvalid) : true,
+      index < MAX_REMEMBERED ? this.#learn(tool, budget, onInvalid) : true,
     );
     if (newCount > MAX_TOLD) {
       this.#events.onWarning(
@@ -85,10 +90,14 @@ export class ToolHeaders {
   }
 
   /** False if it is left out. What is no tool at all is not ours to judge. */
-  #learn(tool: Partial<Tool> | null, onInvalid: (message: string) => void): boolean {
+  #learn(
+    tool: Partial<Tool> | null,
+    budget: SearchBudget,
+    onInvalid: (message: string) => void,
+  ): boolean {
     if (typeof tool?.name !== "string") return true;
     const { name } = tool;
-    const plan = planParams(tool.inputSchema);
+    const plan = planParams(tool.inputSchema, budget);
     if ("invalid" in plan) {
       const { invalid } = plan;
       this.#plans.delete(name);
@@ -106,10 +115,12 @@ export class ToolHeaders {
 }
 
 function sizeOf({ params }: ParamPlan): number {
-  return params.reduce(
-    (sum, { header, path }) => sum + header.length + path.join().length + TOOL_CHARS,
-    TOOL_CHARS,
-  );
+  let size = TOOL_CHARS;
+  for (const { header, path } of params) {
+    size += header.length + TOOL_CHARS;
+    for (const step of path) size += step.length + STEP_CHARS;
+  }
+  return size;
 }
 
 /** For a tool that another connection had listed. */

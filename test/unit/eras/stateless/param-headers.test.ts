@@ -322,6 +322,12 @@ describe("which definitions are valid", () => {
     expect(reasonOf(deep)).toContain("nested too deep");
     const broad = { anyOf: Array.from({ length: 100_001 }, () => ({})) };
     expect(reasonOf(broad)).toContain("more than 100000 objects");
+    // What one tool takes of a page's budget, the next one has not; a tool that is too large takes no more than it has.
+    const budget = { left: 250_000 };
+    expect(planParams(broad, budget)).toHaveProperty("invalid");
+    expect(budget.left).toBeGreaterThan(100_000);
+    expect(planParams(root({ a: marked() }), budget)).toHaveProperty("params");
+    expect(planParams(root({ a: marked() }), { left: 1 })).toHaveProperty("invalid");
   });
 
   test("10.3 the deepest schema that a message can hold is searched to its end", () => {
