@@ -96,9 +96,11 @@ function userInfo(credentials: string): string[] {
   if (colon === -1) return credentials === "" ? [] : [decoded(credentials)];
   const [user, password] = [credentials.slice(0, colon), credentials.slice(colon + 1)];
   const text = `${decoded(user)}:${decoded(password)}`;
+  // In `Authorization` a percent sign is a percent sign.
+  const asGiven = password === decoded(password) ? [] : [credentials, password];
   // A token may be given as the user, with no password or a dummy.
   const isToken = looksSecret(decoded(user));
-  return [text, decoded(password), ...(isToken ? [decoded(user)] : [])];
+  return [text, decoded(password), ...asGiven, ...(isToken ? [decoded(user)] : [])];
 }
 
 /** Keys in PEM come line by line. */
