@@ -1,5 +1,7 @@
 // Every failure a user can meet, classified once, by code.
 
+import { describeCause, detailsOf, hide } from "./error-parts.ts";
+
 /**
  * The closed list of codes. Switch on `error.code`, never on the message.
  *
@@ -140,20 +142,6 @@ export class McpError extends Error {
   }
 }
 
-/** Properties of the subclasses that hold no secret. */
-const DETAILS = [
-  "limit",
-  "timeoutMs",
-  "rpcCode",
-  "status",
-  "retryAfterMs",
-  "tool",
-  "nearMatches",
-  "path",
-  "capability",
-  "verdict",
-];
-
 /** No connection (`CONNECTION_FAILED`) or a broken one (`CONNECTION_LOST`). */
 export class McpConnectionError extends McpError {
   constructor(
@@ -247,8 +235,8 @@ export class McpProtocolError extends McpError {
  * not be checked. The result is not lost.
  */
 export class McpOutputError extends McpProtocolError {
-  /** As it came: a `CallToolResult`. */
-  readonly result: object;
+  /** As it came: a `CallToolResult`. Not enumerable. */
+  declare readonly result: object;
   /** `misfit`: it was checked, and does not fit. `unchecked`: it could not be checked, and may fit. */
   readonly verdict: "misfit" | "unchecked";
 
@@ -257,7 +245,7 @@ export class McpOutputError extends McpProtocolError {
     options: McpErrorOptions & { result: object; verdict: McpOutputError["verdict"] },
   ) {
     super(message, { sent: "yes", ...options });
-    this.result = options.result;
+    hide(this, "result", options.result);
     this.verdict = options.verdict;
   }
 }
@@ -388,23 +376,4 @@ export class McpClosedError extends McpError {
   constructor(message: string, options?: McpErrorOptions) {
     super("CLOSED", message, options);
   }
-}
-
-/** What a server said word for word: for its caller, and not for logs. */
-function hide(error: McpError, name: string, value: unknown): void {
-  Object.defineProperty(error, name, { value, enumerable: false, configurable: true });
-}
-
-function detailsOf(error: McpError): object {
-  const given = DETAILS.map((key) => [key, Reflect.get(error, key) as unknown] as const);
-  return Object.fromEntries(given.filter(([, value]) => value !== undefined));
-}
-
-function describeCause(cause: Error): { name: string; code?: string; message: string } {
-  const code: unknown = Reflect.get(cause, "code");
-  return {
-    name: cause.name,
-    ...(typeof code === "string" ? { code } : {}),
-    message: cause.message,
-  };
 }

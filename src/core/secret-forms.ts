@@ -32,7 +32,7 @@ export function secretsIn(value: string): string[] {
 
 /** A value that was given for the server alone: masked, unless it is words or numbers that any text may hold. */
 export function givenSecret(name: string, value: string): string[] {
-  if (saysSecret(name)) return namedSecret(value);
+  if (saysSecret(name) || SCHEME.test(value.trim())) return namedSecret(value);
   return isOrdinary(value) ? [] : [value, ...secretsIn(value)].filter(canBeSecret);
 }
 
@@ -43,7 +43,12 @@ export function urlSecrets(text: string): string[] {
   const found = userInfo(credentials);
   if (!URL.canParse(text)) return found;
   const url = new URL(text);
-  for (const [name, value] of url.searchParams) found.push(...givenSecret(name, value));
+  for (const pair of url.search.slice(1).split("&")) {
+    const [[name, value] = ["", ""]] = new URLSearchParams(pair);
+    const secrets = givenSecret(name, value);
+    // As it stands in the URL, too: there are several ways to encode one value.
+    if (secrets.length > 0) found.push(...secrets, pair.slice(pair.indexOf("=") + 1));
+  }
   found.push(
     ...pathSecrets(url.pathname),
     ...(looksSecret(url.hash.slice(1)) ? [url.hash.slice(1)] : []),
@@ -71,6 +76,7 @@ export function encodingsOf(secret: string): string[] {
     ...[secret, json, escapedJson(json), printable(secret, secret.length)],
     ...[percent, percent.replaceAll(/%[0-9A-F]{2}/g, (byte) => byte.toLowerCase())],
     ...[percent.replaceAll("%20", "+"), encodeURI(wellFormed(secret)), decoded(secret)],
+    new URLSearchParams([["", secret]]).toString().slice(1),
     ...[escapedHtml(secret), hex, hex.toUpperCase()],
     ...[0, 1, 2].flatMap((shift) => base64Within(secret, shift)),
   ].filter((form) => form.length >= 6);
@@ -90,9 +96,11 @@ function userInfo(credentials: string): string[] {
   if (colon === -1) return credentials === "" ? [] : [decoded(credentials)];
   const [user, password] = [credentials.slice(0, colon), credentials.slice(colon + 1)];
   const text = `${decoded(user)}:${decoded(password)}`;
+  // In `Authorization` a percent sign is a percent sign.
+  const asGiven = password === decoded(password) ? [] : [credentials, password];
   // A token may be given as the user, with no password or a dummy.
   const isToken = looksSecret(decoded(user));
-  return [text, decoded(password), ...(isToken ? [decoded(user)] : [])];
+  return [text, decoded(password), ...asGiven, ...(isToken ? [decoded(user)] : [])];
 }
 
 /** Keys in PEM come line by line. */

@@ -20,6 +20,9 @@ interface Candidate {
 /** Behind a text that was cut, and at its end. */
 const CUT = "…";
 
+/** The beginning of a pattern of so many characters is no chance any more: somebody has cut the rest. */
+const MIN_BEGINNING_CHARS = 10;
+
 export class TextSearch {
   readonly #candidates: ReadonlyMap<number, readonly Candidate[]>;
   readonly #known: Uint8Array = new Uint8Array(0x1_0000);
@@ -40,8 +43,8 @@ export class TextSearch {
   }
 
   /**
-   * Where patterns stand, in order, joined where they overlap. The beginning of one counts too, from
-   * {@link MIN_PATTERN_CHARS} on, where the text was cut behind it.
+   * Where patterns stand, in order, joined where they overlap. The beginning of one counts too, if it is long, or if the
+   * text was cut behind it.
    */
   find(text: string): readonly Range[] {
     const found: (readonly [number, number])[] = [];
@@ -65,7 +68,7 @@ function endOf(text: string, pattern: string, from: number): number | undefined 
   while (length < pattern.length && text[from + length] === pattern[length]) length += 1;
   const end = from + length;
   const isCut = end === text.length || text[end] === CUT;
-  return isCut && length >= MIN_PATTERN_CHARS ? end : undefined;
+  return length >= (isCut ? MIN_PATTERN_CHARS : MIN_BEGINNING_CHARS) ? end : undefined;
 }
 
 function joined(ranges: (readonly [number, number])[]): Range[] {

@@ -12,6 +12,7 @@ export const FAMILIES: Readonly<Record<string, string>> = {
   caches: "cached answers of many users and tenants in a store that may do anything",
   lists: "lists that are endless, huge, doubled, renamed for ever, or changed after each look",
   schemas: "random and hostile output schemas and forms of elicitation",
+  secrets: "secrets of configurations, echoed by servers in all places and encodings",
 };
 
 export function moduleOf(family: string): URL {

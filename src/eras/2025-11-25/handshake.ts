@@ -2,6 +2,7 @@
 // https://modelcontextprotocol.io/specification/2025-11-25/basic/lifecycle
 
 import { McpHttpError, McpProtocolError, McpResponseError } from "../../core/errors.ts";
+import { printable } from "../../core/printable.ts";
 import {
   HEADER_MISMATCH,
   METHOD_NOT_FOUND,
@@ -127,7 +128,7 @@ function accept({ server, quirks }: EraHost, read: ReadResult | undefined): Read
   }
   if (quirks.strict && !isKnown) {
     throw new McpProtocolError(
-      `server "${server}" speaks protocol ${JSON.stringify(read.result.protocolVersion).slice(0, 40)}, this client ${SESSION_VERSIONS.join(", ")}`,
+      `server "${server}" speaks protocol ${printable(JSON.stringify(read.result.protocolVersion), 40)}, this client ${SESSION_VERSIONS.join(", ")}`,
       common,
     );
   }

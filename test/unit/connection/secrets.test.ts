@@ -35,7 +35,10 @@ describe("over HTTP", () => {
   });
 
   test.each([
-    ["http://me:pass%20word@proxy.test:3128", ["me:pass word", "pass word"]],
+    [
+      "http://me:pass%20word@proxy.test:3128",
+      ["me:pass word", "pass word", "me:pass%20word", "pass%20word"],
+    ],
     ["me:password@proxy.test:3128", ["me:password", "password"]],
     ["http://me:pass word@[bad", ["me:pass word", "pass word"]],
     ["http://proxy.test:3128", []],

@@ -28,6 +28,12 @@ describe("TextSearch", () => {
     expect(search.find("xxabcde")).toEqual([]);
   });
 
+  test("a long beginning of a pattern counts anywhere: names are cut without a mark", () => {
+    const search = new TextSearch(["abcdefghijkl"]);
+    expect(search.find("xxabcdefghij_4711")).toEqual([[2, 12]]);
+    expect(search.find("xxabcdefghi_4711")).toEqual([]);
+  });
+
   test("short patterns are not looked for", () => {
     expect(new TextSearch(["abcde", ""]).find("abcde")).toEqual([]);
     expect(new TextSearch([]).find("anything")).toEqual([]);
