@@ -23,6 +23,9 @@ const CLOSING_MS = 15_000;
  */
 const HANDSHAKES = { besides: 20, perTrouble: 15, perHour: 60 };
 
+/** The same warning of the same server: so often for each thing that happened to it, and so often besides. */
+const WARNINGS = { besides: 10, perTrouble: 2 };
+
 /** Requests under way at once to one server: no plan has more than two hundred callers. */
 const MOST_EXCHANGES = 400;
 
@@ -33,6 +36,7 @@ const CLOSING = "closeAll ends in time";
 const MOVES = "the events of each server follow each other as they may";
 const HANDLED = "nothing is thrown at nobody";
 const BOUNDED = "handshakes and requests are bounded";
+const WARNED = "no warning is given again and again";
 const DELAYS = "every timer has a delay that Node keeps";
 const VIRTUAL = "nothing waits for real time";
 const ENDED = "the world comes to its end";
@@ -46,6 +50,7 @@ export const PROMISES: readonly string[] = [
   MOVES,
   HANDLED,
   BOUNDED,
+  WARNED,
   DELAYS,
   VIRTUAL,
   ENDED,
@@ -70,6 +75,11 @@ export function check(outcome: Outcome): Violation[] {
   for (const move of illegalMoves(outcome)) found(MOVES, move);
   for (const error of [...loop.unhandled, ...oddCauses]) found(HANDLED, textOf(error));
   for (const what of unbounded(outcome)) found(BOUNDED, what);
+  for (const [warning, count] of outcome.warnings) {
+    const troubles = troublesOf(plan, warning.split(":", 1)[0] ?? "");
+    const most = WARNINGS.besides + WARNINGS.perTrouble * troubles;
+    if (count > most) found(WARNED, `${count} times ${warning}`);
+  }
   for (const delay of badDelays) found(DELAYS, `a timer was armed with ${delay} ms`);
   for (const where of loop.realTimers) found(VIRTUAL, where);
   if (loop.stuck !== undefined) found(ENDED, loop.stuck);
@@ -134,14 +144,19 @@ function illegalMoves({ events, plan }: Outcome): string[] {
   return illegal;
 }
 
+/** Things that happened to a server, or to a call to it. */
+function troublesOf({ actions }: Outcome["plan"], name: string): number {
+  return actions.filter((action) =>
+    action.kind === "call"
+      ? action.call.server === name && action.call.fates.length > 0
+      : !("server" in action) || action.server === name,
+  ).length;
+}
+
 function unbounded({ handshakes, plan, virtualMs, mostExchanges, calls }: Outcome): string[] {
   const found: string[] = [];
   for (const { name } of plan.servers) {
-    const troubles = plan.actions.filter((action) =>
-      action.kind === "call"
-        ? action.call.server === name && action.call.fates.length > 0
-        : !("server" in action) || action.server === name,
-    ).length;
+    const troubles = troublesOf(plan, name);
     const count = handshakes.get(name) ?? 0;
     const { besides, perTrouble, perHour } = HANDSHAKES;
     const most = besides + perTrouble * troubles + perHour * (virtualMs / 3_600_000);

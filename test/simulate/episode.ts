@@ -44,6 +44,8 @@ export interface Outcome {
   readonly mostExchanges: number;
   readonly badDelays: readonly number[];
   readonly oddCauses: readonly unknown[];
+  /** How often each warning was given, by server and text. */
+  readonly warnings: ReadonlyMap<string, number>;
   /** Times that the machine slept, on the virtual clock. */
   readonly sleeps: readonly { readonly at: number; readonly forMs: number }[];
   readonly loop: LoopReport;
@@ -111,6 +113,7 @@ export async function play(plan: Plan, options: PlayOptions = {}): Promise<Outco
     mostExchanges: Math.max(0, ...(fleet?.hosts.map((host) => host.mostExchanges) ?? [])),
     badDelays: clock.badDelays,
     oddCauses: fleet?.oddCauses ?? [],
+    warnings: fleet?.warnings ?? new Map<string, number>(),
     sleeps: fleet?.sleeps ?? [],
     loop,
     trace: world.trace?.lines ?? [],

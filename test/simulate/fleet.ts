@@ -8,13 +8,16 @@ import { Host } from "./servers/host.ts";
 import type { ServerPlan } from "./servers/spec.ts";
 import type { World } from "./world/world.ts";
 
-const SHORT = {
+const SHORT_TIMEOUTS = {
   connectMs: 1_000,
   handshakeMs: 2_000,
   timeoutMs: 4_000,
   totalTimeoutMs: 15_000,
   queueMs: 2_000,
 };
+
+/** It opens often: a few calls in a row that are lost are enough. */
+const QUICK_BREAKER = { failures: 2, openMs: 5_000, maxOpenMs: 60_000 };
 
 /** After so long an application makes a broken channel anew, milliseconds. */
 const MENDING_MS = 3_000;
@@ -42,7 +45,9 @@ export class Fleet {
   readonly events: PoolEventRecord[] = [];
   /** Times that the machine slept, on the virtual clock. */
   readonly sleeps: { readonly at: number; readonly forMs: number }[] = [];
-  /** Of warnings: what is no error of the pool's own. */
+  /** How often each warning was given, by server and text. */
+  readonly warnings = new Map<string, number>();
+  /** Causes of warnings that are no errors of the pool's own. */
   readonly oddCauses: unknown[] = [];
   readonly #world: World;
   readonly #plans: ReadonlyMap<string, ServerPlan>;
@@ -76,6 +81,8 @@ export class Fleet {
     }
     this.pool.on("warning", ({ server, message, cause }) => {
       world.trace?.note("pool", `warns of ${server}: ${message}`);
+      const warning = `${server}: ${message}`;
+      this.warnings.set(warning, (this.warnings.get(warning) ?? 0) + 1);
       if (cause instanceof Error && !(cause instanceof McpError)) this.oddCauses.push(cause);
     });
   }
@@ -177,7 +184,7 @@ export class Fleet {
       trusted,
       healthCheckIntervalMs,
       lazy: isLazy,
-      ...(plan.limits === "short" ? { timeouts: SHORT } : {}),
+      ...(plan.limits === "short" ? { timeouts: SHORT_TIMEOUTS, breaker: QUICK_BREAKER } : {}),
     };
     const host = this.#hosts.get(name);
     if (host !== undefined) {

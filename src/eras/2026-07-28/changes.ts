@@ -83,6 +83,7 @@ export class ChangeSubscription {
   #failures = 0;
   /** Streams in a row that ended at once without anything. */
   #vainInRow = 0;
+  #isWarned = false;
   #opened: () => void = () => {};
 
   constructor(options: ChangeSubscriptionOptions) {
@@ -332,9 +333,7 @@ export class ChangeSubscription {
     if (this.#next !== undefined) return;
     this.#settle(() => true, this.#unsupported("the server ended the stream at once"));
     if (this.#current !== undefined) return;
-    this.#options.host.events.onWarning(
-      "the server ended the change stream in good order: changes are seen after a reconnect",
-    );
+    this.#warn("the server ended the change stream in good order");
   }
 
   #giveUp(error: unknown): void {
@@ -342,10 +341,14 @@ export class ChangeSubscription {
     this.#settle(() => true, error as Error);
     // The old stream still reports what it was opened for.
     if (this.#current !== undefined) return;
-    this.#options.host.events.onWarning(
-      "the change stream was refused or given up: changes are seen after a reconnect",
-      error,
-    );
+    this.#warn("the change stream was refused or given up", error);
+  }
+
+  /** Once for each agreement with the server: each health check opens the stream again, perhaps in vain. */
+  #warn(text: string, cause?: unknown): void {
+    const { events } = this.#options.host;
+    if (!this.#isWarned) events.onWarning(`${text}: changes are seen after a reconnect`, cause);
+    this.#isWarned = true;
   }
 
   #filter(): ChangeFilter {

@@ -1,8 +1,8 @@
 // The event loop of a simulation: one callback a turn, and the next only when nothing is left to run.
 //
 // The loop knows that nothing is left, because everything that runs is a microtask, a tick, an immediate, a virtual
-// timer, or real input. Each turn is a real immediate, and Node runs all ticks and microtasks, and what these begin, between two
-// immediates. The immediates of the code under test go into a queue of the simulation's own, and are served one a turn
+// timer, or real input. Each turn is a real immediate, and between two immediates Node runs all ticks and microtasks, and
+// whatever these begin. The immediates of the code under test go into a queue of their own, and are served one a turn
 // before time moves on. Real input does not exist in a simulation, and real timers are reported as violations.
 
 import type { VirtualClock } from "./clock.ts";
