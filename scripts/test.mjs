@@ -9,6 +9,7 @@ const reports = mkdtempSync(path.join(tmpdir(), "mcp-client-pool-test-"));
 const vitestReport = path.join(reports, "vitest.json");
 const soakReport = path.join(reports, "soak.json");
 const guardReport = path.join(reports, "guard.json");
+const modelReport = path.join(reports, "model.json");
 const conformanceReport = path.join(reports, "conformance.json");
 
 /** `count` reads what a stage itself counted; a stage without it, or that left no report, counts once, if it fails. */
@@ -25,6 +26,11 @@ const stages = [
       const { numPassedTests, numFailedTests, numPendingTests } = readJson(vitestReport);
       return { passed: numPassedTests, failed: numFailedTests, skipped: numPendingTests };
     },
+  },
+  {
+    name: "model",
+    command: `npm run model -- --json "${modelReport}"`,
+    count: () => readJson(modelReport),
   },
   {
     name: "soak",
