@@ -15,7 +15,9 @@ const DAY_MS = 24 * HOUR_MS;
  * Milliseconds. Where a least value is 0 and a server could make the pool come back again and again, the part that comes
  * back has a least interval of its own.
  */
-export const SERVER_NUMBERS = {
+export const SERVER_NUMBERS: Readonly<
+  Record<"retry" | "retryAfter" | "pollInterval" | "cookieAge", NumberBounds>
+> = {
   /** `retry:` of an event stream. */
   retry: { min: 0, max: HOUR_MS, fallback: 0 },
   /** `Retry-After`: callers get it, and nobody in the pool waits so long. */
@@ -24,7 +26,7 @@ export const SERVER_NUMBERS = {
   pollInterval: { min: 50, max: 30 * SECOND_MS, fallback: SECOND_MS },
   /** `Max-Age` and `Expires` of a cookie, from now on. */
   cookieAge: { min: 0, max: 400 * DAY_MS, fallback: 400 * DAY_MS },
-} as const satisfies { readonly [kind: string]: NumberBounds };
+};
 
 /** What is not finite is out of bounds at that end; what is no number is as if it had not been given. */
 export function bounded(value: unknown, { min, max, fallback }: NumberBounds): number {

@@ -29,7 +29,7 @@ export async function judge({ problem, tried }: Round, trial: Trial): Promise<vo
     const result = await pool.callTool(
       tool,
       { token, ...args },
-      { timeoutMs: 1_500, totalTimeoutMs: 3_000 },
+      { timeoutMs: 4_000, totalTimeoutMs: 8_000 },
     );
     const text = JSON.stringify(result);
     const foreign = [...text.matchAll(TOKEN)].some(([one]) => one !== token);
