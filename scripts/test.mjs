@@ -10,6 +10,8 @@ const vitestReport = path.join(reports, "vitest.json");
 const soakReport = path.join(reports, "soak.json");
 const guardReport = path.join(reports, "guard.json");
 const modelReport = path.join(reports, "model.json");
+const fuzzReport = path.join(reports, "fuzz.json");
+const simulationReport = path.join(reports, "simulation.json");
 const conformanceReport = path.join(reports, "conformance.json");
 
 /** `count` reads what a stage itself counted; a stage without it, or that left no report, counts once, if it fails. */
@@ -33,8 +35,19 @@ const stages = [
     count: () => readJson(modelReport),
   },
   {
+    // A minute of each family, two at once: this is the machine's whole time, so it stands alone.
+    name: "fuzz",
+    command: `npm run fuzz -- --minutes 1 --jobs 2 --seed ${randomSeed()} --json "${fuzzReport}"`,
+    count: () => readJson(fuzzReport),
+  },
+  {
+    name: "simulation",
+    command: `npm run simulate -- --hours 2000 --seed ${randomSeed()} --json "${simulationReport}"`,
+    count: () => readJson(simulationReport),
+  },
+  {
     name: "soak",
-    command: `npm run soak -- --minutes 1 --seed ${Math.floor(Date.now() / 1_000) % 100_000} --json "${soakReport}"`,
+    command: `npm run soak -- --minutes 1 --seed ${randomSeed()} --json "${soakReport}"`,
     count: () => readJson(soakReport),
   },
   {
@@ -53,6 +66,11 @@ const stages = [
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const failedStages = new Set();
+
+/** By the clock, and printed by the stage that uses it. */
+function randomSeed() {
+  return Math.floor(Date.now() / 1_000) % 100_000;
+}
 
 function runStage(command) {
   return new Promise((resolve) => {

@@ -77,8 +77,7 @@ export class Member implements CachedSource {
     this.handlers = dependencies.handlers;
     this.#emit = dependencies.emit;
     this.#onRemoved = dependencies.onRemoved;
-    const { pinStore } = dependencies;
-    const { clock } = dependencies;
+    const { pinStore, clock } = dependencies;
     const onWarning = (message: string): void => this.warn(message);
     this.#pins =
       pinStore &&
@@ -204,10 +203,7 @@ export class Member implements CachedSource {
     if (this.#pins === undefined) {
       throw new McpConfigError(
         "acceptTool takes one of withheldTools, and nothing is withheld: the pool was made without pin",
-        {
-          server: this.name,
-          path: "tool",
-        },
+        { server: this.name, path: "tool" },
       );
     }
     await this.#pins.accept(tool);
@@ -360,9 +356,8 @@ export class Member implements CachedSource {
   }
 
   async #fetchTools(options: CachedCallOptions): Promise<readonly PoolTool[]> {
-    const { capabilities } = await this.connection.ready(options);
+    const isDeclared = (await this.connection.ready(options)).capabilities.tools !== undefined;
     const asked = this.#looks?.onAsk() ?? 0;
-    const isDeclared = capabilities.tools !== undefined;
     const { quirks } = this.connection;
     const screenOf = (): ToolScreen =>
       new ToolScreen({

@@ -36,9 +36,6 @@ export interface SseParserOwner {
   onRetry(ms: number): void;
 }
 
-/** Why reading stopped before the end of the chunk. */
-export type SseStop = "held" | "too-large";
-
 export class SseParser {
   readonly #owner: SseParserOwner;
   readonly #limitChars: number;
