@@ -22,6 +22,8 @@ type HttpTarget = ResolvedTarget & { kind: "http" };
 /** Asked for once: from then on a connection waits for no module loader, whatever it asks of files or of threads. */
 let http: ReturnType<typeof loadHttp> | undefined;
 const loadHttp = () => import("../transport/http/http.ts");
+let guarded: ReturnType<typeof loadGuarded> | undefined;
+const loadGuarded = () => import("../transport/custom/guarded.ts");
 
 export async function createHttp(
   server: ResolvedServer,
@@ -65,7 +67,7 @@ export async function createCustom(
 ): Promise<Transport> {
   if ("channel" in transport) {
     if (isMemoryTransport(transport)) return transport;
-    const { guardTransport } = await import("../transport/custom/guarded.ts");
+    const { guardTransport } = await (guarded ??= loadGuarded());
     return guardTransport(transport, { server: name });
   }
   const { adaptSdkTransport } = await import("../transport/custom/sdk-adapter.ts");

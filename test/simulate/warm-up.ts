@@ -1,7 +1,8 @@
-// The modules that the pool loads with its first HTTP server, loaded before the virtual clock begins: a module loader is
+// The modules that the pool loads with its first server of a kind, loaded before the virtual clock begins: a module loader is
 // real input, and the virtual clock waits for none.
 
 import { McpClientPool } from "mcp-client-pool";
+import type { DuplexTransport } from "mcp-client-pool";
 import { Dispatcher } from "undici";
 
 /** Refuses every request at once. */
@@ -28,7 +29,12 @@ export function warmUp(): Promise<void> {
 
 async function load(): Promise<void> {
   const dispatcher = new Refusing();
-  const pool = new McpClientPool({ servers: { any: { url: "http://any.test/", dispatcher } } });
+  const start = (): Promise<never> => Promise.reject(new Error("refused"));
+  const close = (): Promise<void> => Promise.resolve();
+  const common = { kind: "custom", address: "any", channel: "duplex" } as const;
+  const transport: DuplexTransport = { ...common, start, close, send: () => ({ close() {} }) };
+  const http = { url: "http://any.test/", dispatcher };
+  const pool = new McpClientPool({ servers: { http, custom: { transport } } });
   await pool.connect();
   await pool.closeAll();
 }
