@@ -7,6 +7,8 @@ import type { Family, Round } from "../family.ts";
 const CHILD = fileURLToPath(new URL("../wire/child.mjs", import.meta.url));
 const ALONE_MS = 700;
 const FLOOD_MS = 1_500;
+/** A flood that is unfair so many times is reported. */
+const ATTEMPTS = 3;
 /** What a machine of two cores adds to the slowest call in a hundred, by itself, when a second process is busy. Milliseconds. */
 const MACHINE_MS = 30;
 
@@ -58,19 +60,24 @@ export const family: Family = {
     await pool.connect();
     const isHttp = random.chance(0.5);
     const flood = isHttp ? eventOf(round) : lineOf(round);
-    const alone = await p99(pool, round, ALONE_MS);
-    const over = pool
-      .callTool(isHttp ? "http__t" : "child__t", { flood }, { totalTimeoutMs: FLOOD_MS * 3 })
-      .catch(() => {});
-    const beside = await p99(pool, round, FLOOD_MS);
-    if (beside > alone * 2 + MACHINE_MS) {
-      round.problem(
-        "unfair",
-        `p99 ${alone.toFixed(1)} ms alone, ${beside.toFixed(1)} ms beside a flood of ${flood.name} by ${isHttp ? "http" : "stdio"}`,
-      );
+    const tool = isHttp ? "http__t" : "child__t";
+    const floods: Promise<unknown>[] = [];
+    const seen: string[] = [];
+    // The machine may have been busy with something else: only what is seen each time is the pool's.
+    for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+      const alone = await p99(pool, round, ALONE_MS);
+      const over = pool.callTool(tool, { flood }, { totalTimeoutMs: FLOOD_MS * 3 }).catch(() => {});
+      floods.push(over);
+      const beside = await p99(pool, round, FLOOD_MS);
+      if (beside <= alone * 2 + MACHINE_MS) break;
+      seen.push(`${alone.toFixed(1)} ms alone and ${beside.toFixed(1)} ms beside`);
+      await over;
+    }
+    if (seen.length === ATTEMPTS) {
+      round.problem("unfair", `p99 ${seen.join(", ")} a flood of ${flood.name} in ${tool}`);
     }
     await pool.closeAll({ drainMs: 0 });
-    await over;
+    await Promise.all(floods);
   },
 };
 
