@@ -387,7 +387,7 @@ export class Member implements CachedSource {
   async #showListed(pins: Pins): Promise<void> {
     let news: readonly WithheldTool[] = [];
     this.#setTools(await pins.screen(this.#listed, (tools) => (news = tools)));
-    // Told when it is so: who hears of it cannot call them any more.
+    // Told when it is so: those who hear of it cannot call them any more.
     if (news.length === 0 || this.#isClosed) return;
     this.#emit("tools.withheld", { server: this.name, tools: news });
   }

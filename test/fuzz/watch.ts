@@ -6,8 +6,6 @@ import { runInNewContext } from "node:vm";
 import { NOTABLE_STALL_MS } from "./messages.ts";
 
 const TICK_MS = 10;
-/** A process that had less of the processor than this while it stood still was not let in by the others. */
-const BUSY_SHARE = 0.6;
 const MB = 1024 * 1024;
 
 export class Watch {
@@ -49,16 +47,18 @@ export class Watch {
   #tick(): void {
     const now = performance.now();
     const cpu = process.cpuUsage(this.#lastCpu);
+    // A process that is not let in by the others stands still too; what it used meanwhile is its own part.
     const stoodMs = now - this.#lastAt - TICK_MS - this.#ownMs;
     const busyMs = (cpu.user + cpu.system) / 1_000 - this.#ownMs;
+    const stallMs = Math.round(Math.min(stoodMs, busyMs));
     this.#lastAt = now;
     this.#lastCpu = process.cpuUsage();
     this.#ownMs = 0;
     this.peakBytes = Math.max(this.peakBytes, process.memoryUsage.rss());
-    if (stoodMs < NOTABLE_STALL_MS || busyMs < stoodMs * BUSY_SHARE) return;
+    if (stallMs < NOTABLE_STALL_MS) return;
     this.stallCount += 1;
-    this.worstStallMs = Math.max(this.worstStallMs, Math.round(stoodMs));
-    this.#onStall(Math.round(stoodMs));
+    this.worstStallMs = Math.max(this.worstStallMs, stallMs);
+    this.#onStall(stallMs);
   }
 }
 
