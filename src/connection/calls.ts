@@ -2,6 +2,7 @@
 // Hot path: `ask`, which makes one object for each call, and `onResult`, where its answer is counted and handed over.
 
 import type { Clock } from "../core/clock.ts";
+import { inputError } from "../core/input-error.ts";
 import type { Redactor } from "../core/redactor.ts";
 import type { SleepWatch } from "../core/sleep-watch.ts";
 import type { Tool } from "../spec/types.ts";
@@ -91,7 +92,12 @@ export class Calls implements CallOwner {
     tool: Tool | undefined,
   ): Promise<object> {
     const startedAt = this.#clock.now();
-    const call = new Call(this, method, params, options, asker, tool, startedAt);
+    let call: Call;
+    try {
+      call = new Call(this, method, params, options, asker, tool, startedAt);
+    } catch (error) {
+      return Promise.reject(inputError(error, "the options of a call"));
+    }
     this.#asked += 1;
     this.#sleepWatch.look(startedAt);
     return this.admission.tryEnter(method) ? this.#run(call) : this.#runLater(call);
@@ -103,7 +109,9 @@ export class Calls implements CallOwner {
       return this.#runner.run(call);
     } catch (error) {
       // What cannot even be put together (a getter that throws) is a failed call like any other.
-      return Promise.reject(this.#fail(error, call) as Error);
+      return Promise.reject(
+        this.#fail(inputError(error, `the input of ${call.method}`), call) as Error,
+      );
     }
   }
 

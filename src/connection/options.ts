@@ -1,6 +1,7 @@
 // What the user said about one server, checked, filled and frozen: all that inner code sees.
 
 import { McpConfigError } from "../core/errors.ts";
+import { reading } from "../core/input-error.ts";
 import { isStatelessVersion } from "../spec/versions.ts";
 import type { ProtocolVersion } from "../spec/versions.ts";
 import type {
@@ -101,6 +102,15 @@ export function resolveServer(
   defaults: ConnectionOptions = {},
 ): ResolvedServer {
   const path = `servers.${name}`;
+  return reading(path, () => resolve(path, name, config, defaults));
+}
+
+function resolve(
+  path: string,
+  name: string,
+  config: unknown,
+  defaults: ConnectionOptions,
+): ResolvedServer {
   const checked = checkServerConfig(path, config);
   const common: ServerOptions = checked.config;
   const pick = <K extends keyof ConnectionOptions>(key: K): ConnectionOptions[K] =>

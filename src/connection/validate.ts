@@ -3,6 +3,7 @@
 import { closest, distance } from "fastest-levenshtein";
 import * as v from "valibot";
 import { McpConfigError } from "../core/errors.ts";
+import { reading } from "../core/input-error.ts";
 import { SESSION_VERSIONS, STATELESS_VERSIONS } from "../spec/versions.ts";
 import type { HttpServerConfig, StdioServerConfig, TransportServerConfig } from "./config-types.ts";
 
@@ -174,7 +175,9 @@ export function checkShape(
   value: unknown,
   otherKeys: readonly string[] = [],
 ): void {
-  const result = v.safeParse(schema, value, { abortEarly: true });
+  const result = reading(path === "" ? "the input" : path, () =>
+    v.safeParse(schema, value, { abortEarly: true }),
+  );
   if (result.success) return;
   const [issue] = result.issues;
   const keys = (issue.path ?? []).map((item) => String(item.key));
@@ -224,7 +227,10 @@ function inWords(expected: string | null): string {
 /** What a value is, in words that cannot hold a secret. */
 export function describe(value: unknown, isSecret = false): string {
   if (value === undefined || value === null) return String(value);
-  if (Array.isArray(value)) return "an array";
+  // A revoked proxy throws even at that.
+  if (typeof value === "object" && reading("the input", () => Array.isArray(value))) {
+    return "an array";
+  }
   if (!isSecret && (typeof value === "number" || typeof value === "boolean")) return String(value);
   return `${typeof value === "object" ? "an" : "a"} ${typeof value}`;
 }

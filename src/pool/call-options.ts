@@ -6,6 +6,7 @@ import type { CallOptions } from "../connection/call.ts";
 import * as v from "valibot";
 import { checkShape, describe, mapOf, suggestKey } from "../connection/validate.ts";
 import { McpConfigError } from "../core/errors.ts";
+import { inputError, reading } from "../core/input-error.ts";
 import { isObject } from "../core/is-object.ts";
 import { LOG_LEVELS } from "../spec/types.ts";
 import { POOL_EVENTS } from "./events.ts";
@@ -40,7 +41,7 @@ const CHECKS: {
 } = {
   timeoutMs: milliseconds,
   totalTimeoutMs: milliseconds,
-  signal: (value) => (value instanceof AbortSignal ? undefined : "must be an AbortSignal"),
+  signal: (value) => (isSignal(value) ? undefined : "must be an AbortSignal"),
   onProgress: (value) => (typeof value === "function" ? undefined : "must be a function"),
   meta: (value) => (isObject(value) ? undefined : "must be an object"),
   requestId: (value) =>
@@ -60,6 +61,14 @@ const CHECKS: {
 
 /** @throws {McpConfigError} naming the option. */
 export function checkCallOptions<T extends object>(options: T, kind: CallKind = "other"): T {
+  try {
+    return checkEachOption(options, kind);
+  } catch (error) {
+    throw inputError(error, "the options of a call");
+  }
+}
+
+function checkEachOption<T extends object>(options: T, kind: CallKind): T {
   if (!isObject(options)) {
     throw new McpConfigError(
       "the options of a call must be an object, as in { timeoutMs: 10_000 }",
@@ -83,7 +92,7 @@ export function checkToolCall(
   options: ToolCallOptions = NO_OPTIONS,
 ): ToolCallOptions {
   checkString("the name of a tool", name);
-  checkObject("the arguments of a tool", args);
+  checkData("the arguments of a tool", args);
   return checkCallOptions(options, "tool");
 }
 
@@ -94,9 +103,36 @@ function problemOf(key: string, value: unknown, kind: CallKind): string | undefi
   return CHECKS[key as keyof typeof CHECKS](value);
 }
 
+/** @throws {McpConfigError} unless `value` is absent, or an object that is an object as JSON too. Hot path. */
+export function checkData(what: string, value: unknown): void {
+  if (value === undefined) return;
+  try {
+    checkObject(what, value);
+    const { toJSON } = value as { toJSON?: unknown };
+    const isPlain = Object.getPrototypeOf(value) === Object.prototype;
+    if (isPlain && typeof toJSON !== "function") return;
+    checkJson(what, value as object, toJSON);
+  } catch (error) {
+    throw inputError(error, what);
+  }
+}
+
+/** Of a Map or a Set JSON keeps nothing, and of a Date or a Buffer something else. */
+function checkJson(what: string, value: object, toJSON: unknown): void {
+  const tag = Object.prototype.toString.call(value).slice("[object ".length, -1);
+  const isData = tag === "Object" || tag === "Module";
+  const said: unknown =
+    typeof toJSON === "function" ? JSON.parse(JSON.stringify(value) ?? "null") : value;
+  if (isData && isObject(said)) return;
+  throw new McpConfigError(
+    `${what} must be an object that stays one as JSON, not ${isData ? "one whose toJSON() gives something else" : `a ${tag}`}; nothing was sent`,
+    { path: what },
+  );
+}
+
 /** @throws {McpConfigError} unless `value` is a plain object or absent. */
 export function checkObject(what: string, value: unknown): void {
-  if (value !== undefined && !isObject(value)) {
+  if (value !== undefined && !reading(what, () => isObject(value))) {
     throw new McpConfigError(`${what} must be an object, not ${describe(value)}`, { path: what });
   }
 }
@@ -118,15 +154,31 @@ export function checkMethod(method: unknown): void {
 
 /** @throws {McpConfigError} unless it is one of `withheldTools`, or was. */
 export function checkWithheld(tool: unknown): void {
-  const { name, server, fingerprint } = (isObject(tool) ? tool : {}) as Partial<WithheldTool>;
-  if ([name, server, fingerprint].every((one) => typeof one === "string")) return;
+  const isOne = reading("tool", () => {
+    const { name, server, fingerprint } = (isObject(tool) ? tool : {}) as Partial<WithheldTool>;
+    return [name, server, fingerprint].every((one) => typeof one === "string");
+  });
+  if (isOne) return;
   throw new McpConfigError(
     `acceptTool takes one of the pool's withheldTools, not ${describe(tool)}`,
     { path: "tool" },
   );
 }
 
-const aSignal = v.optional(v.instance(AbortSignal));
+/** @throws {McpConfigError} unless every value is a string. */
+export function checkPromptArguments(args: unknown): void {
+  const what = "the arguments of a prompt";
+  checkData(what, args);
+  for (const [name, value] of reading(what, () => Object.entries(args ?? {}))) {
+    if (typeof value === "string") continue;
+    throw new McpConfigError(
+      `${what}: ${JSON.stringify(name.slice(0, 60))} must be a string, not ${describe(value)}`,
+      { path: name },
+    );
+  }
+}
+
+const aSignal = v.optional(v.custom<AbortSignal>(isSignal, "must be an AbortSignal"));
 
 const SHAPES = {
   connect: v.strictObject({ signal: aSignal }),
@@ -159,7 +211,7 @@ export function checkCompletion(request: object): void {
 export function checkLogLevel(level: unknown): void {
   if ((LOG_LEVELS as readonly unknown[]).includes(level)) return;
   throw new McpConfigError(
-    `log level ${JSON.stringify(level)} is none of ${LOG_LEVELS.join(", ")}`,
+    `log level ${typeof level === "string" ? JSON.stringify(level.slice(0, 40)) : describe(level)} is none of ${LOG_LEVELS.join(", ")}`,
     { path: "level" },
   );
 }
@@ -177,6 +229,15 @@ export function checkFunction(what: string, value: unknown): void {
   throw new McpConfigError(`${what} must be a function, not ${describe(value)}`, { path: what });
 }
 
+/** Something that only inherits from one throws when it is looked at. */
+function isSignal(value: unknown): boolean {
+  try {
+    return value instanceof AbortSignal && typeof value.aborted === "boolean";
+  } catch {
+    return false;
+  }
+}
+
 function milliseconds(value: unknown): string | undefined {
   return typeof value === "number" && value > 0 && value <= MAX_TIMER_MS
     ? undefined
@@ -184,6 +245,15 @@ function milliseconds(value: unknown): string | undefined {
 }
 
 /** `closeAll` never rejects: what is no time is the default, and what is too long the longest. */
+export function drainMsOf(options: unknown): number {
+  try {
+    return toDrainMs((options as { drainMs?: unknown } | null | undefined)?.drainMs);
+  } catch {
+    return DEFAULT_DRAIN_MS;
+  }
+}
+
+/** The same of the option alone. */
 export function toDrainMs(given: unknown): number {
   if (typeof given !== "number" || Number.isNaN(given)) return DEFAULT_DRAIN_MS;
   return Math.min(Math.max(given, 0), MAX_TIMER_MS);

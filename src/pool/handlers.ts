@@ -2,6 +2,7 @@
 
 import { callUser } from "../core/callback.ts";
 import { McpConfigError } from "../core/errors.ts";
+import { reading } from "../core/input-error.ts";
 import type { ClientHandlers } from "../eras/handlers.ts";
 import { checkRoots } from "../eras/roots.ts";
 import type { Root } from "../spec/types.ts";
@@ -30,7 +31,7 @@ export class Handlers {
         { path: "roots" },
       );
     }
-    this.#roots = checkRoots(roots);
+    this.#roots = reading("roots", () => checkRoots(roots));
   }
 
   log({ server, level, logger, data }: PoolEvents["log"]): void {

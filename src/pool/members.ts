@@ -6,6 +6,7 @@ import { resolveServer } from "../connection/options.ts";
 import type { ConnectionOptions } from "../connection/config-types.ts";
 import { Background } from "../core/background.ts";
 import { McpConfigError } from "../core/errors.ts";
+import { reading } from "../core/input-error.ts";
 import { excerpt } from "../core/redact.ts";
 import { checkObject } from "./call-options.ts";
 import { Member } from "./member.ts";
@@ -89,10 +90,14 @@ export class Members {
 
   /** If it cannot be reached it is not added. */
   async addAndConnect(name: string, server: unknown, options: object): Promise<void> {
+    checkServerName(name);
     checkObject("options", options);
-    const config = typeof server === "string" || server instanceof URL ? { url: server } : server;
+    const config = reading(`servers.${name}`, () =>
+      typeof server === "string" || server instanceof URL ? { url: server } : server,
+    );
     checkObject(`servers.${name}`, config);
-    const member = this.add(name, { ...(config as object), ...options });
+    const whole = reading(`servers.${name}`, () => ({ ...(config as object), ...options }));
+    const member = this.add(name, whole);
     if (member.server.lazy || member.server.disabled) return;
     try {
       await member.connect();

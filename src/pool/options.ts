@@ -7,6 +7,7 @@ import type { CacheStore } from "../core/cache-store.ts";
 import { systemClock } from "../core/clock.ts";
 import type { Clock } from "../core/clock.ts";
 import { McpConfigError } from "../core/errors.ts";
+import { reading } from "../core/input-error.ts";
 import { VERSION } from "../core/version.ts";
 import { checkConnectionOptions, checkShape, count, mapOf } from "../connection/validate.ts";
 import type { ConnectionOptions, ServerConfig } from "../connection/config-types.ts";
@@ -145,6 +146,10 @@ const optionsSchema = v.strictObject({
 
 /** @throws {McpConfigError} naming the option. */
 export function resolvePoolOptions(options: unknown): ResolvedPoolOptions {
+  return reading("the options of McpClientPool", () => resolve(options));
+}
+
+function resolve(options: unknown): ResolvedPoolOptions {
   if (typeof options !== "object" || options === null || Array.isArray(options)) {
     throw new McpConfigError(
       "the options of McpClientPool must be an object, as in { servers: {} }",

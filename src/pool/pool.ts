@@ -16,6 +16,7 @@ import { Interceptors, type Interceptor } from "../connection/interceptors.ts";
 import type { HttpServerConfig, ServerConfig, ServerOptions } from "../connection/config-types.ts";
 import { McpClosedError } from "../core/errors.ts";
 import type { Listener } from "../core/emitter.ts";
+import { inputError } from "../core/input-error.ts";
 import { SleepWatch } from "../core/sleep-watch.ts";
 import type {
   CallToolResult,
@@ -36,11 +37,13 @@ import {
   checkFunction,
   checkLogLevel,
   checkMethod,
-  checkObject,
+  checkData,
   checkOptions,
+  checkPromptArguments,
   checkString,
   checkToolCall,
   checkWithheld,
+  drainMsOf,
   toDrainMs,
 } from "./call-options.ts";
 import { CapabilityCalls } from "./capability-calls.ts";
@@ -165,7 +168,7 @@ export class McpClientPool implements AsyncDisposable {
    * ended, sockets closed, and child processes stopped with all their children. Idempotent; never rejects.
    */
   closeAll(options: { drainMs?: number } = {}): Promise<void> {
-    const drainMs = toDrainMs(options?.drainMs);
+    const drainMs = drainMsOf(options);
     // Closed first, and then closing: a listener that hears of it cannot add anything any more.
     this.#closing ??= Promise.resolve()
       .then(() => this.#members.closeAll(drainMs))
@@ -241,7 +244,7 @@ export class McpClientPool implements AsyncDisposable {
       this.#checkOpen();
       return this.#toolCalls.call(name, args ?? {}, checkToolCall(name, args, options));
     } catch (error) {
-      return Promise.reject(error as Error);
+      return Promise.reject(inputError(error, "the call"));
     }
   }
 
@@ -263,7 +266,7 @@ export class McpClientPool implements AsyncDisposable {
   ): Promise<JsonObject> {
     this.#checkOpen();
     checkMethod(method);
-    checkObject("params", params);
+    checkData("params", params);
     checkCallOptions(options);
     return (await this.#members
       .get(name)
@@ -274,7 +277,7 @@ export class McpClientPool implements AsyncDisposable {
   async notify(name: string, method: string, params?: JsonObject): Promise<void> {
     this.#checkOpen();
     checkMethod(method);
-    checkObject("params", params);
+    checkData("params", params);
     await this.#members.get(name).connection.notify(method, params);
   }
 
@@ -334,7 +337,8 @@ export class McpClientPool implements AsyncDisposable {
     options: CallOptions = {},
   ): Promise<GetPromptResult> {
     this.#checkOpen();
-    checkObject("the arguments of a prompt", args);
+    checkString("the name of a prompt, as in server__prompt,", name);
+    checkPromptArguments(args);
     checkCallOptions(options);
     return this.#capabilityCalls.getPrompt(name, args, options);
   }

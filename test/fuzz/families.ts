@@ -13,6 +13,7 @@ export const FAMILIES: Readonly<Record<string, string>> = {
   lists: "lists that are endless, huge, doubled, renamed for ever, or changed after each look",
   schemas: "random and hostile output schemas and forms of elicitation",
   secrets: "secrets of configurations, echoed by servers in all places and encodings",
+  inputs: "odd inputs of callers to every public method and to the constructor",
 };
 
 export function moduleOf(family: string): URL {

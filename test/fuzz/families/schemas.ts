@@ -146,7 +146,8 @@ async function call(round: Round, server: string, trial: Trial, isStrict: boolea
   }
   const { structuredContent } = given as { structuredContent?: unknown };
   if (!isDeepStrictEqual(structuredContent, value)) round.problem("lost answer", `of ${pair}`);
-  if (!isBenign) return;
+  // Warnings that repeat are counted, and not all told of: their absence says nothing.
+  if (!isBenign || (!isStrict && !isRefused)) return;
   const expected = round.own(() => secondOpinion(schema, value));
   if (expected === undefined) return;
   if (expected === isRefused) {

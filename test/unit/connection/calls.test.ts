@@ -46,7 +46,7 @@ describe("a call that gets its place", () => {
     held[1]?.reply({ content: [] });
     await settled();
     expect([first.value, third.value]).toEqual([{ content: [] }, { content: [] }]);
-    expect(second.error).toMatchObject({ message: "a getter" });
+    expect(second.error).toMatchObject({ code: "INVALID_CONFIG", cause: { message: "a getter" } });
     expect(connection.counts).toMatchObject({ inFlight: 0, queued: 0, succeeded: 2, failed: 1 });
     await connection.close(0);
   });
