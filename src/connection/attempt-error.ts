@@ -1,6 +1,12 @@
 // What the failure of an attempt to connect means for the next one.
 
-import { McpConnectionError, McpError, McpHttpError, McpResponseError } from "../core/errors.ts";
+import {
+  McpAuthError,
+  McpConnectionError,
+  McpError,
+  McpHttpError,
+  McpResponseError,
+} from "../core/errors.ts";
 import { isTransient } from "../eras/classify.ts";
 
 /**
@@ -32,4 +38,13 @@ export function unsent(server: string, error: McpError): McpError {
 /** A refusal says that a request was not taken, and proves it no more than any other answer. */
 export function afterRefusal(error: McpError): McpError {
   return error.reworded(`${error.message}; it was sent before, and refused: it may have run`);
+}
+
+/** How long after its writing the request was refused, milliseconds, where the transport measured it. */
+export function answeredAfter(error: McpError): number | undefined {
+  const isMeasured =
+    error instanceof McpHttpError ||
+    error instanceof McpResponseError ||
+    error instanceof McpAuthError;
+  return isMeasured ? error.answeredAfterMs : undefined;
 }

@@ -9,15 +9,13 @@ import {
   McpAuthError,
   McpClosedError,
   McpError,
-  McpHttpError,
   McpOutcomeUnknownError,
-  McpResponseError,
   McpTimeoutError,
 } from "../core/errors.ts";
 import type { EraSession } from "../eras/era.ts";
 import { describeRequest } from "../jsonrpc/pending.ts";
 import type { Admission } from "./admission.ts";
-import { afterRefusal, asMcpError } from "./attempt-error.ts";
+import { afterRefusal, answeredAfter, asMcpError } from "./attempt-error.ts";
 import { Attempt } from "./attempt.ts";
 import type { Call, CallOwner } from "./call.ts";
 import type { Link } from "./link.ts";
@@ -393,13 +391,4 @@ interface Failure {
   readonly session: EraSession;
   /** When the attempt began, on the clock. */
   readonly startedAt: number;
-}
-
-/** How long after its writing the request was refused, milliseconds, where the transport measured it. */
-function answeredAfter(error: McpError): number | undefined {
-  const isMeasured =
-    error instanceof McpHttpError ||
-    error instanceof McpResponseError ||
-    error instanceof McpAuthError;
-  return isMeasured ? error.answeredAfterMs : undefined;
 }

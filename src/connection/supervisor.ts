@@ -110,8 +110,8 @@ export class Supervisor {
     }
     if (state.name === "failed") {
       // An object that was handed to us is used once.
-      if (this.#server.target.kind === "custom")
-        return Promise.reject(unsent(this.#server.name, state.error));
+      const { name, target } = this.#server;
+      if (target.kind === "custom") return Promise.reject(unsent(name, state.error));
       this.#crashes.forgive();
     }
     return this.#joinAttempt(this.#server.timeouts.totalTimeoutMs, signal);
@@ -124,6 +124,7 @@ export class Supervisor {
    *   `auth-required`; {@link McpClosedError}; the signal's reason.
    */
   ready(limitMs: number, signal?: AbortSignal): Promise<Link> {
+    const availability = this.#availability;
     const state = this.#machine.current;
     switch (state.name) {
       case "ready":
@@ -135,11 +136,9 @@ export class Supervisor {
         return this.#availability.waitThrough(limitMs, signal);
       case "connecting":
       case "backoff": {
-        if (this.#availability.budgetLeftMs > 0)
-          return this.#availability.waitThrough(limitMs, signal);
-        const tooSoon = this.#clock.now() - this.#availability.lastAttemptEnd < MIN_PAUSE_MS;
-        if (state.name === "backoff" && tooSoon)
-          return Promise.reject(this.#availability.unreachable());
+        if (availability.budgetLeftMs > 0) return availability.waitThrough(limitMs, signal);
+        const tooSoon = this.#clock.now() - availability.lastAttemptEnd < MIN_PAUSE_MS;
+        if (state.name === "backoff" && tooSoon) return Promise.reject(availability.unreachable());
         return this.#joinAttempt(limitMs, signal);
       }
       case "auth-required": {
@@ -165,11 +164,8 @@ export class Supervisor {
     if (link.transport.channel === "duplex") return;
     this.#connector.keep(link);
     this.#availability.circuit = circuit;
-    this.#enterBackoff(
-      state,
-      error,
-      Math.min(this.#pace.afterLoss(), this.#availability.longestPauseMs),
-    );
+    const pauseMs = Math.min(this.#pace.afterLoss(), this.#availability.longestPauseMs);
+    this.#enterBackoff(state, error, pauseMs);
   }
 
   /** Something came from the server while it was held to be unreachable: it is looked for at once. */
@@ -278,12 +274,9 @@ export class Supervisor {
   #attempt(): void {
     if (!this.#machine.canMoveTo("connecting")) return;
     const attempt = new AbortController();
+    const dispose = (): void => attempt.abort(this.#availability.closed());
     this.#availability.onAttempt();
-    const state: ConnectionState = {
-      name: "connecting",
-      attempt,
-      dispose: () => attempt.abort(this.#availability.closed()),
-    };
+    const state: ConnectionState = { name: "connecting", attempt, dispose };
     this.#machine.moveTo(state);
     if (!attempt.signal.aborted) this.#background.add(this.#connectOnce(state, attempt.signal));
   }
@@ -309,26 +302,23 @@ export class Supervisor {
     const attempt = new AbortController();
     this.#pace.onReady();
     this.#everReady = true;
-    const isReady = this.#machine.moveFrom(from, {
-      name: "ready",
-      link,
-      condition: "good",
-      attempt,
-      dispose: () => attempt.abort(this.#availability.closed()),
-    });
+    const dispose = (): void => attempt.abort(this.#availability.closed());
+    const state: ReadyState = { name: "ready", link, condition: "good", attempt, dispose };
+    const isReady = this.#machine.moveFrom(from, state);
     if (isReady) this.#availability.onUp(link);
   }
 
   #onAttemptFailed(from: ConnectionState, error: McpError): void {
     if (error instanceof McpAuthError) return this.#stop(from, "auth-required", error);
     // An object that was handed to us is used once.
-    const isOnce =
-      this.#server.target.kind === "custom" && this.#availability.circuit === undefined;
-    if (isOnce || !isWorthRetrying(error, this.#everReady))
-      return this.#stop(from, "failed", error);
-    const crashed = this.#server.target.kind === "stdio" && error.code === "CONNECTION_LOST";
-    if (crashed && this.#crashes.add(1 + this.#connector.probeDeaths))
+    const { kind } = this.#server.target;
+    const isOnce = kind === "custom" && this.#availability.circuit === undefined;
+    const isFinal = isOnce || !isWorthRetrying(error, this.#everReady);
+    if (isFinal) return this.#stop(from, "failed", error);
+    const crashed = kind === "stdio" && error.code === "CONNECTION_LOST";
+    if (crashed && this.#crashes.add(1 + this.#connector.probeDeaths)) {
       return this.#stop(from, "failed", this.#availability.crashLoop(error));
+    }
     // First: who asks on hearing of it waits for the next.
     this.#availability.onDown(error);
     this.#availability.onAttemptFailed(error);
@@ -341,17 +331,10 @@ export class Supervisor {
     if (this.#machine.current !== from) return;
     this.#availability.onBackoff(error, () => this.#attempt());
     // With nobody waiting, a process that has nothing else to do may end.
-    const timer = this.#clock.setTimer(
-      () => this.#attempt(),
-      delayMs,
-      !this.#availability.isAwaited,
-    );
-    this.#machine.moveFrom(from, {
-      name: "backoff",
-      error,
-      timer,
-      dispose: () => this.#clock.clearTimer(timer),
-    });
+    const isIdle = !this.#availability.isAwaited;
+    const timer = this.#clock.setTimer(() => this.#attempt(), delayMs, isIdle);
+    const dispose = (): void => this.#clock.clearTimer(timer);
+    this.#machine.moveFrom(from, { name: "backoff", error, timer, dispose });
   }
 
   /** Gives up: only `connect()` tries again. */

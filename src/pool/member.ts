@@ -359,14 +359,10 @@ export class Member implements CachedSource {
     const isDeclared = (await this.connection.ready(options)).capabilities.tools !== undefined;
     const asked = this.#looks?.onAsk() ?? 0;
     const { quirks } = this.connection;
+    const maxCount = this.server.limits.tools;
+    const onWarning = (message: string): void => this.warn(message);
     const screenOf = (): ToolScreen =>
-      new ToolScreen({
-        server: this.name,
-        filter: this.#filter,
-        maxCount: this.server.limits.tools,
-        quirks,
-        onWarning: (message) => this.warn(message),
-      });
+      new ToolScreen({ server: this.name, filter: this.#filter, maxCount, quirks, onWarning });
     let screen = screenOf();
     // A list that is walked once more is screened anew.
     const reader = (): ToolScreen => (screen = screenOf());

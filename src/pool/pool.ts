@@ -96,13 +96,11 @@ export class McpClientPool implements AsyncDisposable {
     };
     this.#handlers = new Handlers(this.#options, onWarning);
     const cache = new ResponseCache({ store: cacheStore, clock, onWarning });
-    const interceptors = this.#interceptors;
+    const shared = { clock, cache, store: cache.store, clientInfo, pinStore };
     const sleepWatch = new SleepWatch(clock);
     const gate = new ConnectGate(this.#options.maxConnecting, clock);
-    const { store } = cache;
-    const shared = { clock, cache, store, clientInfo, interceptors, pinStore, sleepWatch, gate };
     this.#members = new Members(this.#options.defaults, (server) => ({
-      ...shared,
+      ...{ ...shared, sleepWatch, gate, interceptors: this.#interceptors },
       handlers: this.#handlers.for(server),
       catalog: this.#catalog,
       emit: (event, payload) => this.#emit(event, payload),
@@ -391,9 +389,8 @@ export class McpClientPool implements AsyncDisposable {
   }
 
   #checkOpen(): void {
-    if (this.#closing !== undefined) {
-      throw new McpClosedError("the pool was closed: make a new McpClientPool");
-    }
+    if (this.#closing === undefined) return;
+    throw new McpClosedError("the pool was closed: make a new McpClientPool");
   }
 
   #emit<K extends PoolEvent>(event: K, payload: PoolEvents[K]): void {
