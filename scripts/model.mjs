@@ -54,7 +54,7 @@ const PLANTS = [
   plant("refusal_is_not_checked", EXECUTIONS, { LIAR: 1 }),
   plant("broken_is_proof", EXECUTIONS, { FAULTS: 2, ODD: 1 }),
   plant("any_words_are_proof", EXECUTIONS, { FAULTS: 2, ODD: 1 }),
-  plant("refusal_is_forgotten", TOLD, { FIRST: MAY }),
+  plant("refusal_is_forgotten", TOLD, { FIRST: MAY, LIAR: 1, FAULTS: 2 }),
   plant("replay_is_forgotten", TOLD, { FIRST: MAY }),
   plant("one_id_for_all", TOLD, { CALLS: 2, FAULTS: 0, IDS: 1 }),
   plant("check_outlives_its_state", MOVES, { FAULTS: 2, CLOSING: 1 }),
@@ -76,6 +76,11 @@ const NEVER_MADE = [
   ),
 ];
 
+/** Eras are not modelled; and to be refused late after two replays takes three faults. */
+function isUnmet(row) {
+  return row.startsWith("era_lost") || row.startsWith("session_lost too_late may two");
+}
+
 function check(name, options) {
   return { name, options, isLiveness: false };
 }
@@ -91,9 +96,34 @@ function plant(name, properties, options = {}) {
   return { ...check(name, { ...usual, ...options }), planted: name };
 }
 
-const { values } = parseArgs({ options: { json: { type: "string" } } });
+const HELP = `Usage: npm run model -- [options]
+
+Has spin check docs/design/connection.pml, the model of one connection and of what may be sent again:
+first that nothing is wrong with it, then that each fault which is built in is found. Needs spin and
+a C compiler; without them it says so and checks nothing.
+
+  --json <file>   write the counts there
+  --help          print this
+
+Exit code: 0 all is as it should be, 1 it is not, 2 wrong options.`;
+
+const { values } = readOptions();
+if (values.help === true) {
+  console.log(HELP);
+  process.exit(0);
+}
 const tally = { passed: 0, failed: 0, skipped: 0 };
 let folder;
+
+function readOptions() {
+  try {
+    const options = { json: { type: "string" }, help: { type: "boolean", short: "h" } };
+    return parseArgs({ options });
+  } catch (error) {
+    console.error(`${error.message.split(". ")[0]} (see --help)`);
+    process.exit(2);
+  }
+}
 
 /** Resolves with the code and the output; never rejects. */
 function run(command, args, { env = {}, cwd = folder } = {}) {
@@ -180,7 +210,7 @@ function unused(seen) {
     ...rows("MOVE").map((row) => `move ${row}`),
     ...rows("TURN").map((row) => `turn ${row}`),
     // Eras are not modelled.
-    ...rows("REPLAY").flatMap((row) => (row.startsWith("era_lost") ? [] : [`replay ${row}`])),
+    ...rows("REPLAY").flatMap((row) => (isUnmet(row) ? [] : [`replay ${row}`])),
   ];
   return all.filter((row) => !used.has(row));
 }

@@ -60,11 +60,17 @@
   REPLAY(lost, any, may, two, fail_unknown) \
   REPLAY(lost, any, once, any, fail_unknown) \
   REPLAY(lost, any, never, any, fail_unknown) \
-  REPLAY(session_lost, any, may, any, renew) \
+  REPLAY(session_lost, in_time, may, any, renew) \
+  REPLAY(session_lost, too_late, may, zero, renew) \
+  REPLAY(session_lost, too_late, may, one, renew) \
+  REPLAY(session_lost, too_late, may, two, fail_unknown) \
   REPLAY(session_lost, in_time, once, any, renew) \
   REPLAY(session_lost, too_late, once, any, fail_unknown) \
   REPLAY(session_lost, any, never, any, fail) \
-  REPLAY(era_lost, any, may, any, renew) \
+  REPLAY(era_lost, in_time, may, any, renew) \
+  REPLAY(era_lost, too_late, may, zero, renew) \
+  REPLAY(era_lost, too_late, may, one, renew) \
+  REPLAY(era_lost, too_late, may, two, fail) \
   REPLAY(era_lost, in_time, once, any, renew) \
   REPLAY(era_lost, too_late, once, any, fail) \
   REPLAY(era_lost, any, never, any, fail) \
@@ -586,6 +592,7 @@ deciding:
       hasResent = true
     :: action == renew ->
       refusals = (refusals < 2 -> refusals + 1 : 2);
+      if :: isLate && LEAVE_may -> mayHaveRun = !PLANTED(replay_is_forgotten); replays++ :: else fi;
       if :: reportUnknownSession(before) :: hasReplicas fi
     :: action == replay ->
       if :: reportUnreachable(true) :: true fi;

@@ -1,10 +1,11 @@
 // One attempt at a call, as its session sends it. Hot path: one object for each attempt.
 
-import type { CallFrame, EraRequest } from "../eras/era.ts";
+import type { CallFrame, EraRequest, EraSession } from "../eras/era.ts";
 import type { RequestId } from "../jsonrpc/messages.ts";
 import type { CallLimits } from "../jsonrpc/running-call.ts";
 import type { Progress, Tool } from "../spec/types.ts";
 import type { Call } from "./call.ts";
+import type { Link } from "./link.ts";
 
 export class Attempt implements EraRequest {
   readonly method: string;
@@ -35,4 +36,13 @@ export class Attempt implements EraRequest {
 function withMeta(params: object | undefined, meta: object): object {
   const own = (params as { _meta?: object } | undefined)?._meta;
   return { ...params, _meta: { ...own, ...meta } };
+}
+
+/** How an attempt failed, and where. */
+export interface Failure {
+  readonly error: unknown;
+  readonly link: Link;
+  readonly session: EraSession;
+  /** When the attempt began, on the clock. */
+  readonly startedAt: number;
 }

@@ -17,6 +17,7 @@ import { describeRequest } from "../jsonrpc/pending.ts";
 import type { Admission } from "./admission.ts";
 import { afterRefusal, answeredAfter, asMcpError } from "./attempt-error.ts";
 import { Attempt } from "./attempt.ts";
+import type { Failure } from "./attempt.ts";
 import type { Call, CallOwner } from "./call.ts";
 import type { Link } from "./link.ts";
 import { decideLost, decideReplay, isLateRefusal, momentOf } from "./replay.ts";
@@ -146,6 +147,7 @@ export class CallRunner {
     if (isOver && (moment.name === "session-lost" || moment.name === "era-lost")) {
       this.#supervisor.reportUnknownSession(session, error);
     }
+    if (decision.action === "renew") this.#countRefusal(call, moment, tally);
     if (decision.action !== "verify") return this.#act(decision, call, failure, tally, left());
     // Behind replicas the next attempt tells as much as a ping, as long as it has not failed again and again.
     const isBlind =
@@ -156,7 +158,7 @@ export class CallRunner {
     const lost = decideLost(this.#inputOf(call, moment, tally));
     if (lost.action === "fail-unknown") throw this.#outcomeUnknown(call, error, tally);
     if (lost.action !== "renew") throw error;
-    tally.refusals += 1;
+    this.#countRefusal(call, moment, tally);
     return this.#refusalPause(tally);
   }
 
@@ -183,7 +185,6 @@ export class CallRunner {
         // The first time the reconnect's own delays are enough; if the link says ready and still fails, slow down.
         return tally.resends++ === 0 ? 0 : this.#nextPause(tally);
       case "renew":
-        tally.refusals += 1;
         // The next attempt may meet the replica that knows the session; if not, all wait while it is looked for.
         if (
           !this.#supervisor.replicas.isPerRequest(error) ||
@@ -202,6 +203,15 @@ export class CallRunner {
         return waitMs;
       }
     }
+  }
+
+  /** After a late refusal the request may have run: the next attempt risks a second execution, as after a loss. */
+  #countRefusal({ replayClass }: Call, moment: Moment, tally: Tally): void {
+    tally.refusals += 1;
+    if (replayClass === "safe" || !("isLate" in moment) || !moment.isLate) return;
+    tally.mayHaveRun = true;
+    tally.replays += 1;
+    this.#replayCount += 1;
   }
 
   #momentOf({ session, startedAt }: Failure, error: McpError): Moment {
@@ -383,12 +393,4 @@ export class CallRunner {
       },
     );
   }
-}
-
-interface Failure {
-  readonly error: unknown;
-  readonly link: Link;
-  readonly session: EraSession;
-  /** When the attempt began, on the clock. */
-  readonly startedAt: number;
 }

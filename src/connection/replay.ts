@@ -188,6 +188,8 @@ export function decideReplay(input: ReplayInput): ReplayDecision {
   const { moment, replayClass, option } = input;
   const replays = input.isSpent ? MAX_REPLAYS : input.replays;
   const mayRunAgain = option === "always" || (option === "safe" && replayClass !== "unsafe");
+  /** After a late refusal the request may have run, so that sending it again counts as a replay. */
+  const maySpend = mayRunAgain && replays < MAX_REPLAYS;
   switch (moment.name) {
     case "final":
       return { action: "fail" };
@@ -196,10 +198,10 @@ export function decideReplay(input: ReplayInput): ReplayDecision {
     case "session-lost":
       // By the caller's own word nothing is sent twice, whatever the server says about it.
       if (option === "never") return { action: "fail" };
-      return moment.isLate && !mayRunAgain ? { action: "fail-unknown" } : { action: "renew" };
+      return moment.isLate && !maySpend ? { action: "fail-unknown" } : { action: "renew" };
     case "era-lost":
       // A late refusal is an answer: nothing was lost.
-      return option === "never" || (moment.isLate && !mayRunAgain)
+      return option === "never" || (moment.isLate && !maySpend)
         ? { action: "fail" }
         : { action: "renew" };
     case "session-suspect":
