@@ -9,6 +9,8 @@ export const FAMILIES: Readonly<Record<string, string>> = {
   stdio: "noise and damaged messages on a child's stdout",
   "json-rpc": "random JSON in place of messages",
   floods: "floods of every kind beside a server that does no harm",
+  transports: "users' transports that throw, close and deliver anything at any moment",
+  races: "calls that race with restarts, aborts, closes, and servers that come and go",
   caches: "cached answers of many users and tenants in a store that may do anything",
   lists: "lists that are endless, huge, doubled, renamed for ever, or changed after each look",
   schemas: "random and hostile output schemas and forms of elicitation",
