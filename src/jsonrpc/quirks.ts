@@ -26,6 +26,11 @@ export class Quirks {
     return Object.fromEntries(this.#counts);
   }
 
+  /** Whether it was seen already, and named: a detail would be made for nothing. */
+  has(code: QuirkCode): boolean {
+    return this.#counts.has(code);
+  }
+
   /**
    * Counts a deviation and says whether the caller is to repair it: always, unless the option `strict` is set.
    *

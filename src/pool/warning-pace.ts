@@ -58,7 +58,7 @@ export class WarningPace {
   }
 
   #kindOf({ server, code, message }: Warning): Kind {
-    const own = `${server ?? ""} ${code ?? shapeOf(message)}`;
+    const own = `${server ?? ""} ${code ?? shapeOf(server, message)}`;
     const count = this.#counts.get(server) ?? 0;
     const isOneTooMany = count >= MAX_KINDS && !this.#kinds.has(own);
     const key = isOneTooMany ? `${server ?? ""} and more` : own;
@@ -98,11 +98,12 @@ export class WarningPace {
   }
 }
 
-/** The message without names and numbers, which a server may choose. */
-function shapeOf(message: string): string {
+/**
+ * The message of a server without names and numbers, which the server may choose. What concerns the pool itself, such as
+ * a listener that threw, is told apart by its names.
+ */
+function shapeOf(server: string | undefined, message: string): string {
   const start = message.slice(0, 4 * MAX_KIND_CHARS);
-  return start
-    .replaceAll(/"[^"]*("|$)/g, '""')
-    .replaceAll(/\d+/g, "0")
-    .slice(0, MAX_KIND_CHARS);
+  const named = server === undefined ? start : start.replaceAll(/"[^"]*("|$)/g, '""');
+  return named.replaceAll(/\d+/g, "0").slice(0, MAX_KIND_CHARS);
 }

@@ -7,7 +7,7 @@ import { parseError, tryParse, type ParseFailure } from "../../jsonrpc/parse.ts"
 import type { Exchange } from "../../jsonrpc/transport.ts";
 import type { HttpContext } from "./context.ts";
 
-/** Events of one connection that are no messages and are reported one by one; all others are only counted. */
+/** With `strict`: events of one connection that are no messages and are reported one by one; others are only counted. */
 const REPORTED_EVENTS = 5;
 
 /** The message in `text`, or the error that names the server. */
@@ -32,7 +32,7 @@ function messageError(
   return new McpProtocolError(message, { code, server, method, sent: "yes", cause });
 }
 
-/** An event that is no message, and names no call. */
+/** An event that is no message, and names no call: it is counted, named once, and with `strict` reported as an error. */
 export function reportEvent(
   context: HttpContext,
   method: string | undefined,
@@ -40,7 +40,7 @@ export function reportEvent(
   text: string,
 ): void {
   const { quirks, sink } = context;
-  quirks.note("bad-event", context.reportedEvents === 0 ? excerpt(text, 100) : undefined);
+  if (quirks.repair("bad-event", quirks.has("bad-event") ? undefined : excerpt(text, 100))) return;
   // An error object, with its stack, is dearer than all else that is done for such an event.
   if (context.reportedEvents >= REPORTED_EVENTS) return;
   context.reportedEvents += 1;

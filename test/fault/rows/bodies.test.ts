@@ -129,7 +129,7 @@ describe("fault 21: a JSON-RPC error under an HTTP error", () => {
       };
       const error = await failure(pool.callTool("s__echo"));
       expect(error).toBeInstanceOf(McpHttpError);
-      expect(error).toMatchObject({ status, excerpt: "no, thank you [31m", sent: "yes" });
+      expect(error).toMatchObject({ status, excerpt: "no, thank you\\u{1b}[31m", sent: "yes" });
       expect(server.requestsOf("tools/call").length).toBe(1);
       expect(server.initializeCount).toBe(1);
     },
@@ -200,7 +200,10 @@ describe("fault 22: encodings", () => {
       tools: byHand(({ res }) => res.writeHead(500, { "content-encoding": "gzip" }).end(bomb(64))),
     });
     const pool = await connected(server);
-    expect(await failure(pool.callTool("s__work"))).toMatchObject({ status: 500, excerpt: "…" });
+    expect(await failure(pool.callTool("s__work"))).toMatchObject({
+      status: 500,
+      excerpt: "… (65536 characters)",
+    });
   });
 
   test("a stream that is encoded: the result, exec 1", async () => {

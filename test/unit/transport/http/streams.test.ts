@@ -11,6 +11,7 @@ import {
   type TestHttpServer,
   type TestHttpServerOptions,
 } from "../../../support/http-server.ts";
+import { repairLog } from "../../fakes.ts";
 import { call, connect, failure, RESUME, type Link } from "./harness.ts";
 
 const SSE = { "content-type": "text/event-stream" };
@@ -69,6 +70,7 @@ function impatientClock(delays: number[], random = 0.5): Clock {
 
 test("3.17 3.20 28 32 notifications, priming, foreign events, comments and the response", async () => {
   const response = JSON.stringify(rpcResult(1, { text: "ü€😀" }), null, 1);
+  const quirks = repairLog();
   await setup(
     script(({ res }) =>
       answer(
@@ -84,13 +86,27 @@ test("3.17 3.20 28 32 notifications, priming, foreign events, comments and the r
         ].join(""),
       ),
     ),
+    { quirks },
   );
   const { exchange, outcome } = link.send(call(1));
   expect(await outcome).toMatchObject({ message: { result: { text: "ü€😀" } } });
   expect(link.sink.messages).toMatchObject([PROGRESS, { id: 1 }]);
   expect(link.sink.received.every((one) => one.exchange === exchange)).toBe(true);
-  expect(link.sink.invalid).toMatchObject([{ code: "PROTOCOL_ERROR", server: "test" }]);
+  expect(link.sink.invalid).toEqual([]);
+  expect(quirks.counts).toEqual({ "bad-event": 1 });
+  expect(quirks.warnings).toEqual([expect.stringContaining("({broken)")]);
   expect(exchange.failedCount).toBe(0);
+});
+
+test("strict: five events that are no messages are errors of their own, the others are counted", async () => {
+  const quirks = repairLog({ strict: true });
+  await setup(
+    script(({ res }) => answer(res, "data: {broken\n\n".repeat(9) + sseEvent(rpcResult(1, {})))),
+    { quirks },
+  );
+  expect(await link.send(call(1)).outcome).toMatchObject({ message: { id: 1 } });
+  expect(link.sink.invalid).toHaveLength(5);
+  expect(link.sink.invalid[0]).toMatchObject({ code: "PROTOCOL_ERROR", server: "test" });
 });
 
 test.each([

@@ -18,6 +18,7 @@ let server: TestHttpServer;
 let transport: DuplexTransport;
 let sink: RecordingSink;
 let quirks: ReturnType<typeof repairLog>;
+const NOTICE = { jsonrpc: "2.0", method: "notifications/message" } as const;
 /** The server's side of the open stream. */
 let stream: ServerResponse;
 
@@ -78,9 +79,11 @@ test("5.1 5.2 5.4 posts to the endpoint, receives on the stream, keeps the user'
   stream.write("event: endpoint\ndata: /other\n\n");
   const { exchange } = send(call(1));
   await server.until((one) => one.requestsOf("POST").length === 1);
-  stream.write(sseEvent(rpcResult(1, {})) + "event: ping\ndata: x\n\ndata: {broken\n\n");
-  await sink.until(() => sink.invalid.length === 1);
-  expect(sink.messages).toMatchObject([{ id: 1 }]);
+  const broken = "event: ping\ndata: x\n\ndata: {broken\n\n";
+  stream.write(sseEvent(rpcResult(1, {})) + broken + sseEvent(NOTICE));
+  await sink.until(() => sink.messages.length === 2);
+  expect(sink.messages).toMatchObject([{ id: 1 }, NOTICE]);
+  expect(quirks.counts).toEqual({ "bad-event": 1 });
   expect(exchange.writtenCount).toBe(1);
   expect(server.requestsOf("POST")[0]).toMatchObject({
     path: "/messages?session=1",
@@ -101,13 +104,13 @@ test("a POST that fails fails its request, unless the response had come", async 
     void sink
       .until(() => sink.received.length === 1)
       .then(() =>
-        res.writeHead(500).end(() => setImmediate(() => stream.write(sseEvent({}, "x")))),
+        res.writeHead(500).end(() => setImmediate(() => stream.write(sseEvent(NOTICE, "x")))),
       );
   });
   await start();
   expect(await failure(send(call(1)).outcome)).toMatchObject({ code: "HTTP_ERROR", status: 500 });
   const { exchange } = send(call(2));
-  await sink.until(() => sink.invalid.length === 1);
+  await sink.until(() => sink.messages.length === 2);
   expect(exchange.failedCount).toBe(0);
 });
 
