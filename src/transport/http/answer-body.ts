@@ -258,7 +258,8 @@ export abstract class AnswerBody extends Closable implements DecodedSink, Source
       if (kind !== undefined) this.#decide(kind);
     }
     if (this.#chunk !== undefined && this.#bytes > this.#limitBytes) this.#onLimit();
-    if (this.isOver || this.#hasTurn()) return true;
+    // With its first bytes it may have become a stream whose events wait for their turn.
+    if (this.isOver || (this.#reader?.isHeld !== true && this.#hasTurn())) return true;
     share.wait(this);
     return false;
   }
