@@ -12,6 +12,7 @@ import type {
 import type { CallOptions } from "../connection/call.ts";
 import { BoundedMap } from "../core/bounded-map.ts";
 import { McpConfigError } from "../core/errors.ts";
+import { Turns } from "../core/turns.ts";
 import type { QuirkCode } from "../jsonrpc/quirk-table.ts";
 import type { Prompt, Resource, ResourceTemplate } from "../spec/types.ts";
 import type { Member } from "./member.ts";
@@ -47,7 +48,8 @@ export class Listings {
   resources(name: string | undefined, options: CachedCallOptions): Promise<PoolResource[]> {
     return this.#over(name, options, async (member) => {
       const items = await listed<Resource>(member, "resources/list", name, options);
-      return this.#usable(member, "resource-incomplete", items, ["uri", "name"]).map((resource) => {
+      const rules = { quirk: "resource-incomplete", required: ["uri", "name"] } as const;
+      return usable(member, items, rules, (resource) => {
         return { uri: resource.uri, name: resource.name, server: member.name, resource };
       });
     });
@@ -55,28 +57,24 @@ export class Listings {
 
   templates(name: string | undefined, options: CachedCallOptions): Promise<PoolResourceTemplate[]> {
     return this.#over(name, options, async (member) => {
-      const items = await listed<ResourceTemplate>(
-        member,
-        "resources/templates/list",
-        name,
-        options,
-      );
-      return this.#usable(member, "template-incomplete", items, ["uriTemplate", "name"]).map(
-        (template) => {
-          const { uriTemplate } = template;
-          return { uriTemplate, name: template.name, server: member.name, template };
-        },
-      );
+      const method = "resources/templates/list";
+      const items = await listed<ResourceTemplate>(member, method, name, options);
+      const rules = { quirk: "template-incomplete", required: ["uriTemplate", "name"] } as const;
+      return usable(member, items, rules, (template) => {
+        const { uriTemplate } = template;
+        return { uriTemplate, name: template.name, server: member.name, template };
+      });
     });
   }
 
   prompts(name: string | undefined, options: CachedCallOptions): Promise<PoolPrompt[]> {
     return this.#over(name, options, async (member) => {
       const items = await listed<Prompt>(member, "prompts/list", name, options);
-      return this.#usable(member, "prompt-incomplete", items, ["name"]).map((prompt) => {
+      const rules = { quirk: "prompt-incomplete", required: ["name"] } as const;
+      const names = this.#namesOf(member);
+      return usable(member, items, rules, (prompt) => {
         const poolName = toPoolName(member.name, prompt.name);
-        if (isHashed(poolName))
-          this.#namesOf(member).set(poolName, prompt.name, prompt.name.length);
+        if (isHashed(poolName)) names.set(poolName, prompt.name, prompt.name.length);
         const description = typeof prompt.description === "string" ? prompt.description : "";
         return { name: poolName, description, server: member.name, prompt };
       });
@@ -112,26 +110,6 @@ export class Listings {
       this.#promptNames.set(member, names);
     }
     return names;
-  }
-
-  /** What lacks what it must have is left out and reported; the rest is not affected. */
-  #usable<T extends object>(
-    member: Member,
-    quirk: QuirkCode,
-    items: readonly T[],
-    required: readonly (keyof T)[],
-  ): T[] {
-    const { quirks } = member.connection;
-    const whole = items.filter((item) => required.every((key) => typeof item?.[key] === "string"));
-    const leftOut = items.length - whole.length;
-    if (leftOut > 0) quirks.note(quirk, `${leftOut} of ${items.length}`);
-    // The first is what the item is known by.
-    const [key] = required;
-    const most = key === "name" ? MAX_ITEM_NAME_CHARS : MAX_URI_CHARS;
-    const usable = whole.filter((item) => key === undefined || String(item[key]).length <= most);
-    const tooLong = whole.length - usable.length;
-    if (tooLong > 0) quirks.note("name-too-long", `${tooLong} of ${items.length}`);
-    return usable;
   }
 
   /** One server's failure fails its own listing; among many it is left out and reported. */
@@ -170,6 +148,39 @@ export class Listings {
     }
     return list(member);
   }
+}
+
+interface UsableRules<T> {
+  readonly quirk: QuirkCode;
+  /** Strings that an item must have; it is known by the first. */
+  readonly required: readonly [keyof T, ...(keyof T)[]];
+}
+
+/**
+ * Makes something of each item. One that lacks a required string, or is known by too long a one, is left out and
+ * reported; the rest is not affected. A list may have very many: they are gone through in turns.
+ */
+async function usable<T extends object, R>(
+  { connection }: Member,
+  items: readonly T[],
+  { quirk, required }: UsableRules<T>,
+  make: (item: T) => R,
+): Promise<R[]> {
+  const turns = new Turns();
+  const made: R[] = [];
+  const [key] = required;
+  const mostChars = key === "name" ? MAX_ITEM_NAME_CHARS : MAX_URI_CHARS;
+  let incomplete = 0;
+  let tooLong = 0;
+  for (const item of items) {
+    if (!required.every((name) => typeof item?.[name] === "string")) incomplete += 1;
+    else if (String(item[key]).length > mostChars) tooLong += 1;
+    else made.push(make(item));
+    if (turns.spend()) await turns.next();
+  }
+  if (incomplete > 0) connection.quirks.note(quirk, `${incomplete} of ${items.length}`);
+  if (tooLong > 0) connection.quirks.note("name-too-long", `${tooLong} of ${items.length}`);
+  return made;
 }
 
 const CAPABILITIES = {
