@@ -1,6 +1,7 @@
 // Transports of the user's own that throw, close and deliver anything at any moment, in both shapes. Each call ends in a
 // result of its own or in an error of the pool's, and what is said of its sending is true.
 
+import { inspect } from "node:util";
 import { McpClientPool, McpError } from "../../../src/index.ts";
 import type { TransportServerConfig } from "../../../src/index.ts";
 import { Random } from "../../support/random.ts";
@@ -212,7 +213,7 @@ async function tryOne(round: Round, at: number, random: Random): Promise<void> {
     (error: unknown) => (error instanceof McpError ? undefined : error),
   );
   const raw = await within(round, "connect", connected);
-  if (raw !== undefined) problem("raw error", `connect: ${String(raw)}`);
+  if (raw !== undefined) problem("raw error", `connect: ${inspect(raw)}`);
   const calls = Array.from({ length: CALLS }, (_, index) => `r${round.number}-${at}-${index}`);
   const made = pool;
   await Promise.all(calls.map((key) => tryCall(round, made, one, key)));
