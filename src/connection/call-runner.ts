@@ -147,7 +147,7 @@ export class CallRunner {
     if (isOver && (moment.name === "session-lost" || moment.name === "era-lost")) {
       this.#supervisor.reportUnknownSession(session, error);
     }
-    if (decision.action === "renew") this.#countRefusal(call, moment, tally);
+    if (decision.action === "renew") this.#countRefusal(moment, tally);
     if (decision.action !== "verify") return this.#act(decision, call, failure, tally, left());
     // Behind replicas the next attempt tells as much as a ping, as long as it has not failed again and again.
     const isBlind =
@@ -158,7 +158,7 @@ export class CallRunner {
     const lost = decideLost(this.#inputOf(call, moment, tally));
     if (lost.action === "fail-unknown") throw this.#outcomeUnknown(call, error, tally);
     if (lost.action !== "renew") throw error;
-    this.#countRefusal(call, moment, tally);
+    this.#countRefusal(moment, tally);
     return this.#refusalPause(tally);
   }
 
@@ -206,9 +206,9 @@ export class CallRunner {
   }
 
   /** After a late refusal the request may have run: the next attempt risks a second execution, as after a loss. */
-  #countRefusal({ replayClass }: Call, moment: Moment, tally: Tally): void {
+  #countRefusal(moment: Moment, tally: Tally): void {
     tally.refusals += 1;
-    if (replayClass === "safe" || !("isLate" in moment) || !moment.isLate) return;
+    if (!("isLate" in moment) || !moment.isLate) return;
     tally.mayHaveRun = true;
     tally.replays += 1;
     this.#replayCount += 1;
