@@ -24,6 +24,7 @@ const NOISE = [
 ] as const;
 
 export const family: Family = {
+  roundMs: 90_000,
   async round(round) {
     const { random } = round;
     const pool = new McpClientPool({

@@ -9,6 +9,10 @@ export function tokenOf(number: number): string {
   return `<token ${number}>`;
 }
 
+const LIMITS = { timeoutMs: 4_000, totalTimeoutMs: 8_000 };
+/** Of a call whose answer may well be lost. */
+const SHORT_LIMITS = { timeoutMs: 400, totalTimeoutMs: 1_000 };
+
 const TOKEN = /<token \d+>/g;
 
 export interface Trial {
@@ -24,15 +28,15 @@ export interface Trial {
 export async function judge({ problem, tried }: Round, trial: Trial): Promise<void> {
   const { pool, tool, token, args, isGood } = trial;
   tried();
-  const shown = JSON.stringify(args ?? {}).slice(0, 600);
+  const given = JSON.stringify(args ?? {});
+  const shown = given.slice(0, 600);
   try {
-    const result = await pool.callTool(
-      tool,
-      { token, ...args },
-      { timeoutMs: 4_000, totalTimeoutMs: 8_000 },
-    );
+    const result = await pool.callTool(tool, { token, ...args }, isGood ? LIMITS : SHORT_LIMITS);
     const text = JSON.stringify(result);
-    const foreign = [...text.matchAll(TOKEN)].some(([one]) => one !== token);
+    // Damage may have made another token of the call's own.
+    const foreign = [...text.matchAll(TOKEN)].some(
+      ([one]) => one !== token && !given.includes(one),
+    );
     if (foreign) problem("foreign answer", `${token} got ${text.slice(0, 200)} of ${shown}`);
     else if (isGood && !text.includes(token)) {
       problem("wrong answer", `${token} got ${text.slice(0, 200)} of ${shown}`);
