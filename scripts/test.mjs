@@ -14,6 +14,9 @@ const fuzzReport = path.join(reports, "fuzz.json");
 const simulationReport = path.join(reports, "simulation.json");
 const conformanceReport = path.join(reports, "conformance.json");
 
+/** Of the fuzzing and of the simulation. */
+const SEED = 40_444;
+
 /** `count` reads what a stage itself counted; a stage without it, or that left no report, counts once, if it fails. */
 const stages = [
   { name: "build", command: "npm run build" },
@@ -35,14 +38,15 @@ const stages = [
     count: () => readJson(modelReport),
   },
   {
-    // A minute of each family, two at once: this is the machine's whole time, so it stands alone.
+    // A minute of each family, two at once. The seed is always the same, so that a change is judged by its own faults:
+    // other seeds are for those who look for new ones.
     name: "fuzz",
-    command: `npm run fuzz -- --minutes 1 --jobs 2 --seed ${randomSeed()} --json "${fuzzReport}"`,
+    command: `npm run fuzz -- --minutes 1 --jobs 2 --seed ${SEED} --json "${fuzzReport}"`,
     count: () => readJson(fuzzReport),
   },
   {
     name: "simulation",
-    command: `npm run simulate -- --hours 2000 --seed ${randomSeed()} --json "${simulationReport}"`,
+    command: `npm run simulate -- --hours 2000 --seed ${SEED} --json "${simulationReport}"`,
     count: () => readJson(simulationReport),
   },
   {

@@ -34,7 +34,9 @@ for (const event of ["uncaughtException", "unhandledRejection"] as const) {
 process.on("disconnect", () => process.exit());
 
 const watch = new Watch((ms) => {
-  if (ms > limits.stallMs) problem("stall", `the event loop stood still for ${ms} ms`);
+  // In its first round a process loads and compiles its modules.
+  const isWarm = task.onlyOne || round > task.firstRound;
+  if (isWarm && ms > limits.stallMs) problem("stall", `the event loop stood still for ${ms} ms`);
 });
 const serverModule = serverModuleOf(new URL(task.module));
 const serverProcess =
