@@ -60,7 +60,7 @@ export function placesOf(
   return { private: placeOf(keys.private, false), public: placeOf(keys.public, true) };
 }
 
-/** What a value from the store says about the place; `undefined` if it is none of ours, or of another place. */
+/** The entry in a value from the store; `undefined` if the value is none of ours, or of another place. */
 export function parseEntry(value: string | undefined, place: CachePlace): CacheEntry | undefined {
   if (value === undefined) return undefined;
   let entry: Partial<CacheEntry> | null;
@@ -75,7 +75,7 @@ export function parseEntry(value: string | undefined, place: CachePlace): CacheE
     typeof epoch === "string" &&
     [began, receivedAt, receivedWall, ttlMs].every(Number.isFinite) &&
     isObject(result) &&
-    // Whoever has no credentials may have one key for both.
+    // Callers without credentials may have one key for both.
     (!place.isPublic || saysPublic(result));
   return isWhole ? (entry as CacheEntry) : undefined;
 }

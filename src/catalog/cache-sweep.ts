@@ -23,7 +23,7 @@ export class CacheSweep {
   readonly #waiting: Map<string, () => Promise<void>> = new Map();
   #isRunning = false;
 
-  /** What `isOutdated` does not confirm stays: it was stored since. */
+  /** An entry that `isOutdated` does not confirm stays: it was stored since. */
   constructor(store: GuardedStore, isOutdated: (entry: CacheEntry, place: CachePlace) => boolean) {
     this.#store = store;
     this.#isOutdated = isOutdated;
@@ -53,7 +53,7 @@ export class CacheSweep {
   async #run(): Promise<void> {
     this.#isRunning = true;
     try {
-      // What is added meanwhile is visited too.
+      // Entries that are added meanwhile are visited too.
       for (const [id, sweep] of this.#waiting) {
         this.#waiting.delete(id);
         await sweep();

@@ -19,7 +19,7 @@ export interface GatheredOptions {
   readonly reader: ListReader | undefined;
   /** Items, kept or not. */
   readonly maxCount: number;
-  /** What all items together may weigh. */
+  /** The most that all items together may weigh. */
   readonly maxBytes: number;
   /** Whether an item of an earlier page is taken again. */
   readonly keepsTwins: boolean;

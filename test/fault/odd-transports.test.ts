@@ -2,7 +2,8 @@
 
 import { McpClientPool, McpError } from "mcp-client-pool";
 import type { TransportServerConfig } from "mcp-client-pool";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { watchStrayErrors } from "../support/stray-errors.ts";
 
 type Deliver = (message: unknown) => void;
 interface Rpc {
@@ -10,17 +11,7 @@ interface Rpc {
   readonly method?: string;
 }
 
-const stray: unknown[] = [];
-const onStray = (error: unknown): void => void stray.push(error);
-beforeEach(() => {
-  stray.length = 0;
-  process.on("unhandledRejection", onStray);
-  process.on("uncaughtExceptionMonitor", onStray);
-});
-afterEach(() => {
-  process.off("unhandledRejection", onStray);
-  process.off("uncaughtExceptionMonitor", onStray);
-});
+const stray = watchStrayErrors();
 
 function resultOf({ method }: Rpc): object {
   if (method === "initialize") {

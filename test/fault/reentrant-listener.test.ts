@@ -2,21 +2,12 @@
 
 import { fileURLToPath } from "node:url";
 import { McpClientPool } from "mcp-client-pool";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { watchStrayErrors } from "../support/stray-errors.ts";
 
 const SERVER = fileURLToPath(new URL("asking-server.mjs", import.meta.url));
 
-const stray: unknown[] = [];
-const onStray = (error: unknown): void => void stray.push(error);
-beforeEach(() => {
-  stray.length = 0;
-  process.on("unhandledRejection", onStray);
-  process.on("uncaughtExceptionMonitor", onStray);
-});
-afterEach(() => {
-  process.off("unhandledRejection", onStray);
-  process.off("uncaughtExceptionMonitor", onStray);
-});
+const stray = watchStrayErrors();
 
 type Deed = (pool: McpClientPool) => Promise<unknown>;
 const DEEDS: readonly (readonly [string, Deed])[] = [

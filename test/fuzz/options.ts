@@ -1,6 +1,12 @@
 // The command line of `npm run fuzz`.
 
-import { UsageError, checkWritable, integerOf, readOptions } from "../fault/suite/command-line.ts";
+import {
+  UsageError,
+  checkWritable,
+  integerOf,
+  minutesOf,
+  readOptions,
+} from "../fault/suite/command-line.ts";
 import { FAMILIES } from "./families.ts";
 
 const MOST_MINUTES = 1_000;
@@ -70,15 +76,9 @@ export function parseOptions(argv: readonly string[]): { readonly kind: "help" }
     kind: "run",
     families: [...new Set(values.family)],
     seed: integerOf("--seed", values.seed, 0, Number.MAX_SAFE_INTEGER),
-    minutes: minutesOf(values.minutes),
+    minutes: minutesOf(values.minutes, MOST_MINUTES),
     round: round === undefined ? undefined : integerOf("--round", round, 0, MOST_ROUND),
     jobs: integerOf("--jobs", values.jobs, 1, MOST_JOBS),
     json,
   };
-}
-
-function minutesOf(given: string): number {
-  const minutes = /^\d*\.?\d+$/.test(given) ? Number(given) : 0;
-  if (minutes > 0 && minutes <= MOST_MINUTES) return minutes;
-  throw new UsageError(`--minutes ${given}: it is a number above 0, to ${MOST_MINUTES}`);
 }

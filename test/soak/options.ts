@@ -1,6 +1,6 @@
 // The command line of `npm run soak`: what it may be, what is wrong with it, how it is explained.
 
-import { UsageError, checkWritable, integerOf, readOptions } from "../fault/suite/command-line.ts";
+import { checkWritable, integerOf, minutesOf, readOptions } from "../fault/suite/command-line.ts";
 
 /** Ten rounds a minute: each round of the longest soak can be played again. */
 const MOST_MINUTES = 1_000;
@@ -44,7 +44,7 @@ export function parseOptions(argv: readonly string[]): { readonly kind: "help" }
   const { json, verbose = false, round } = values;
   const run: SoakRun = {
     kind: "run",
-    minutes: minutesOf(values.minutes),
+    minutes: minutesOf(values.minutes, MOST_MINUTES),
     seed: integerOf("--seed", values.seed, 0, Number.MAX_SAFE_INTEGER),
     round: round === undefined ? undefined : integerOf("--round", round, 0, MOST_ROUND),
     json,
@@ -52,10 +52,4 @@ export function parseOptions(argv: readonly string[]): { readonly kind: "help" }
   };
   if (json !== undefined) checkWritable("--json", json);
   return run;
-}
-
-function minutesOf(given: string): number {
-  const minutes = /^\d*\.?\d+$/.test(given) ? Number(given) : 0;
-  if (minutes > 0 && minutes <= MOST_MINUTES) return minutes;
-  throw new UsageError(`--minutes ${given}: it is a number above 0, to ${MOST_MINUTES}`);
 }

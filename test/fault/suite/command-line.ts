@@ -50,6 +50,13 @@ export function integerOf(option: string, given: string, low: number, high: numb
   throw new UsageError(`${option} ${given}: it is a whole number from ${low} to ${high}`);
 }
 
+/** `--minutes`, a part of one included. @throws {UsageError} */
+export function minutesOf(given: string, most: number): number {
+  const minutes = /^\d*\.?\d+$/.test(given) ? Number(given) : 0;
+  if (minutes > 0 && minutes <= most) return minutes;
+  throw new UsageError(`--minutes ${given}: it is a number above 0, to ${most}`);
+}
+
 /**
  * Leaves the file as it is, or as absent as it is.
  *
